@@ -1,0 +1,306 @@
+"""Expectation maximisation for Gaussian mixtures.
+
+Source: Dempster, Laird and Rubin (1977); as ascent on a bound, Neal and Hinton (1998).
+"""
+
+import warnings
+from collections.abc import Callable, Iterable
+from typing import Any, NamedTuple
+
+import torch
+from torch import Tensor
+
+from course_utils import training
+from course_utils.history import History
+from course_utils.mixtures.chunks import Chunks
+from course_utils.mixtures.parameters import (
+    COVARIANCE_TYPES,
+    MixtureParameters,
+    check_parameters,
+    covariance_shape,
+    log_joint,
+)
+from course_utils.mixtures.starts import INIT_PARAMS, initial_responsibilities, rows_to_start_from
+from course_utils.mixtures.sufficient_statistics import (
+    Statistics,
+    merge,
+    product_is_safe,
+    rows_per_chunk,
+    statistics_by_differences,
+    statistics_by_product,
+    weighted_statistics,
+)
+from course_utils.validation import check_choice, check_count, check_number, check_points
+
+ROWS_TO_DESCRIBE = 100_000
+
+__all__ = ["EStep", "e_step", "fit_em", "has_converged", "lower_bound", "m_step"]
+
+
+class EStep(NamedTuple):
+    """What the E-step gives: who made each point, and how likely the point is."""
+
+    responsibilities: Tensor  # (n, K), p(component k | xₙ), rows sum to 1
+    log_prob: Tensor  # (n,), log p(xₙ) in nats
+
+
+def e_step(x: Tensor, parameters: MixtureParameters) -> EStep:
+    """Responsibilities rₙₖ = πₖ N(xₙ | μₖ, Σₖ) / Σⱼ πⱼ N(xₙ | μⱼ, Σⱼ), by Bayes' rule.
+
+    Args:
+        x: points (n, d).
+        parameters: of the mixture, in the same dtype.
+
+    Returns:
+        `responsibilities` (n, K) and `log_prob` (n,), the logarithm of the denominator, in nats.
+    """
+    check_parameters(parameters)
+    x = check_points(x, "x", n_features=parameters.means.shape[1])
+    joint = log_joint(x, parameters)  # (n, K)
+    log_prob = joint.logsumexp(1)
+    return EStep((joint - log_prob[:, None]).exp(), log_prob)
+
+
+def m_step(
+    x: Tensor, responsibilities: Tensor, *, covariance_type: str = "full", reg_covar: float = 1e-6
+) -> MixtureParameters:
+    """Parameters that maximise the bound for given responsibilities: weighted shares, means, covariances.
+
+    πₖ = Nₖ/n, μₖ = Σₙ rₙₖ xₙ / Nₖ, Σₖ = Σₙ rₙₖ (xₙ - μₖ)(xₙ - μₖ)ᵀ / Nₖ + reg_covar·I, with Nₖ = Σₙ rₙₖ.
+
+    Args:
+        x: points (n, d).
+        responsibilities: (n, K), non-negative, each row summing to 1.
+        covariance_type: "full", "tied" (one matrix for all), "diag" or "spherical".
+        reg_covar: added to every variance.
+    """
+    x = check_points(x, "x")
+    responsibilities = check_points(responsibilities, "responsibilities")
+    check_choice(covariance_type, "covariance_type", COVARIANCE_TYPES)
+    check_number(reg_covar, "reg_covar", minimum=0)
+    if len(responsibilities) != len(x):
+        raise ValueError(
+            f"responsibilities must have one row per row of x, {len(x)}, got {len(responsibilities)}"
+        )
+    if (responsibilities < 0).any() or not torch.allclose(
+        responsibilities.sum(1), responsibilities.new_ones(()), atol=1e-4
+    ):
+        raise ValueError(
+            "responsibilities must be non-negative with rows that sum to 1; divide each row by its sum"
+        )
+    statistics = weighted_statistics(x, responsibilities.to(x.dtype), covariance_type)
+    return maximise(statistics, covariance_type, reg_covar, x.dtype)
+
+
+def lower_bound(x: Tensor, responsibilities: Tensor, parameters: MixtureParameters) -> Tensor:
+    """Bound on log p(x) for any responsibilities q: Σₖ qₖ (log πₖ N(x | μₖ, Σₖ) - log qₖ), shape (n,), nats.
+
+    log p(x) minus this is KL(q ‖ p(k | x)), so that the bound is tight after an E-step.
+    """
+    joint = log_joint(x, parameters)
+    q = responsibilities
+    return torch.where(q > 0, q * joint, 0).sum(1) - torch.special.xlogy(q, q).sum(1)
+
+
+def maximise(
+    statistics: Statistics, covariance_type: str, reg_covar: float, dtype: torch.dtype
+) -> MixtureParameters:
+    """M-step from sufficient statistics."""
+    # A component without any points keeps a tiny count, so that nothing is divided by 0.
+    counts = statistics.counts + 10 * torch.finfo(torch.float64).eps  # (K,)
+    scatters = statistics.scatters
+    if covariance_type == "tied":
+        covariances = scatters / counts.sum()
+    elif covariance_type == "spherical":
+        covariances = scatters / (counts[:, None] * statistics.means.shape[1])
+    else:
+        covariances = scatters / counts.view(-1, *[1] * (scatters.ndim - 1))
+    if covariances.ndim == 3:
+        covariances.diagonal(dim1=1, dim2=2).add_(reg_covar)
+        covariances = (covariances + covariances.mT) / 2
+    else:
+        covariances = covariances + reg_covar
+    weights = counts / counts.sum()
+    return MixtureParameters(weights.to(dtype), statistics.means.to(dtype), covariances.to(dtype))
+
+
+def initial_parameters(
+    rows: Tensor,
+    n_components: int,
+    init_params: str,
+    covariance_type: str,
+    reg_covar: float,
+    generator: torch.Generator | None,
+) -> MixtureParameters:
+    """Parameters to start from: a first M-step on what `initial_responsibilities` makes of the rows."""
+    responsibilities = initial_responsibilities(rows, n_components, init_params, generator=generator)
+    statistics = weighted_statistics(rows, responsibilities, covariance_type)
+    return maximise(statistics, covariance_type, reg_covar, rows.dtype)
+
+
+def describe(chunks: Iterable[Tensor], covariance_type: str) -> tuple[Statistics, torch.dtype]:
+    """Statistics of all the data under one component, in one pass, and its dtype."""
+    kind = "tied" if covariance_type == "tied" else "diag"
+    whole: Statistics | None = None
+    for x in chunks:
+        part = weighted_statistics(x, x.new_ones(len(x), 1), kind)
+        whole = part if whole is None else merge(whole, part, kind)
+        dtype = x.dtype
+    if whole is None:
+        raise ValueError("x is empty: it gave no block of data; pass at least one block of shape (n, d)")
+    return whole, dtype
+
+
+def has_converged(history: History, tol: float) -> bool:
+    """Whether the last step of an uninterrupted fit changed the bound by less than `tol`, nats per example."""
+    bounds = history["bound"] if "bound" in history else []
+    return not history.interrupted and len(bounds) > 1 and abs(bounds[-1] - bounds[-2]) < tol
+
+
+def check_collapse(
+    parameters: MixtureParameters, whole: Statistics, reg_covar: float, iteration: int
+) -> None:
+    """Raise where a component has become narrower than the numbers it is made of."""
+    means, covariances = parameters.means, parameters.covariances
+    eps = torch.finfo(means.dtype).eps
+    if covariances.ndim == 3:
+        factors, info = torch.linalg.cholesky_ex(covariances)
+        narrowest = factors.diagonal(dim1=1, dim2=2).amin(1).masked_fill(info > 0, 0)  # standard deviations
+    else:
+        narrowest = covariances.clamp_min(0).sqrt().amin(1)
+    collapsed = narrowest <= 10 * eps * means.abs().amax()
+    if not collapsed.any():
+        return
+    if len(covariances) == 1 and len(means) > 1:
+        who = "the covariance that all components share"
+    else:
+        k = int(collapsed.nonzero()[0])
+        who = f"component {k}, with a weight of {float(parameters.weights[k]) * whole.n_samples:.3g} points,"
+    raise ValueError(
+        f"{who} collapsed in iteration {iteration}: it has no width left in some direction, and the "
+        f"likelihood grows there without limit. Raise reg_covar (now {reg_covar:g}), take fewer components, "
+        "another start (another seed, or n_init), a simpler covariance_type, or scale features that hardly vary"
+    )
+
+
+def one_iteration(
+    chunks: Chunks, parameters: MixtureParameters, whole: Statistics, covariance_type: str, reg_covar: float
+) -> tuple[Statistics, MixtureParameters]:
+    """E-step and M-step in one pass: as matrix products where they are safe before and after."""
+    dtype = parameters.means.dtype
+    if product_is_safe(parameters, whole):
+        statistics = statistics_by_product(chunks, parameters, whole, covariance_type)
+        after = maximise(statistics, covariance_type, reg_covar, dtype)
+        if product_is_safe(after, whole):
+            return statistics, after
+    statistics = statistics_by_differences(chunks, parameters, covariance_type)
+    return statistics, maximise(statistics, covariance_type, reg_covar, dtype)
+
+
+def climb(
+    chunks: Chunks,
+    parameters: MixtureParameters,
+    whole: Statistics,
+    *,
+    covariance_type: str,
+    max_iter: int,
+    tol: float,
+    reg_covar: float,
+) -> tuple[MixtureParameters, History]:
+    """EM from one start: E-step and M-step in turn, until the bound changes by less than `tol`."""
+    history = History()
+    check_collapse(parameters, whole, reg_covar, iteration=0)
+    try:
+        for step in training.steps(max_iter, history, label=f"EM, {len(parameters.means)} components"):
+            statistics, after = one_iteration(chunks, parameters, whole, covariance_type, reg_covar)
+            check_collapse(after, whole, reg_covar, iteration=step + 1)
+            parameters = after
+            history.record(bound=statistics.log_likelihood / whole.n_samples)
+            if has_converged(history, tol):
+                break
+    except KeyboardInterrupt:  # in the middle of a step: what the last complete one gave stays
+        history.interrupted = True
+    return parameters, history
+
+
+def fit_em(
+    x: Any,
+    n_components: int,
+    *,
+    covariance_type: str = "full",
+    start: MixtureParameters | Callable[[], MixtureParameters] | None = None,
+    init_params: str = "kmeans",
+    n_init: int = 1,
+    max_iter: int = 100,
+    tol: float = 1e-3,
+    reg_covar: float = 1e-6,
+    generator: torch.Generator | None = None,
+) -> tuple[MixtureParameters, History]:
+    """Fit a Gaussian mixture by EM.
+
+    Args:
+        x: points (n, d), array or tensor, float32 or float64 (computed in that dtype); or a re-iterable of
+            such blocks, which is read once per iteration and never held whole.
+        n_components: K, the number of Gaussians.
+        covariance_type: "full", "tied", "diag" or "spherical".
+        start: parameters to start from, or a function that makes them anew for each of the `n_init` starts;
+            None makes them as `init_params` says.
+        init_params: "kmeans", "k-means++", "random" or "random_from_data" responsibilities.
+        n_init: number of starts; the one that ends highest is kept.
+        max_iter: most iterations per start.
+        tol: stop when an iteration changes the bound by less, in nats per example.
+        reg_covar: added to every variance.
+        generator: for the starts.
+
+    Returns:
+        The parameters, and a history whose "bound" is the mean of log p(x) over the examples, in nats, at
+        each E-step (where the bound is tight). After an interruption, the best so far, and
+        `history.interrupted` is True.
+
+    Raises:
+        ValueError: for bad input, and when a component collapses.
+    """
+    k = check_count(n_components, "n_components")
+    kind = check_choice(covariance_type, "covariance_type", COVARIANCE_TYPES)
+    check_choice(init_params, "init_params", INIT_PARAMS)
+    check_count(n_init, "n_init")
+    check_count(max_iter, "max_iter")
+    check_number(tol, "tol", minimum=0)
+    check_number(reg_covar, "reg_covar", minimum=0)
+    whole, dtype = describe(Chunks(x, rows=ROWS_TO_DESCRIBE), kind)
+    n_features = whole.means.shape[1]
+    if whole.n_samples < k:
+        raise ValueError(f"n_components must be at most the number of samples, {whole.n_samples}, got {k}")
+    if start is None:
+        rows = rows_to_start_from(x, generator=generator)
+
+        def start() -> MixtureParameters:
+            return initial_parameters(rows, k, init_params, kind, reg_covar, generator)
+
+    chunks = Chunks(x, rows=rows_per_chunk(k, n_features, kind))
+    runs = []
+    for _ in range(n_init):
+        parameters = start() if callable(start) else start
+        check_parameters(parameters, n_features=n_features)
+        if (got := parameters.covariances.shape) != (wanted := covariance_shape(k, n_features, kind)):
+            raise ValueError(
+                f"start must have covariances of shape {wanted} for {k} {kind} component(s), got {tuple(got)}"
+            )
+        parameters = MixtureParameters(*(part.to(dtype) for part in parameters))
+        run = climb(
+            chunks,
+            parameters,
+            whole,
+            covariance_type=kind,
+            max_iter=max_iter,
+            tol=tol,
+            reg_covar=reg_covar,
+        )
+        runs.append(run)
+        if run[1].interrupted or not callable(start):
+            break
+    best = max(runs, key=lambda run: run[1].last("bound") if "bound" in run[1] else -torch.inf)
+    if runs[-1][1].interrupted:
+        best[1].interrupted = True
+        warnings.warn("EM was interrupted; the parameters are the best so far, not converged", stacklevel=2)
+    return best

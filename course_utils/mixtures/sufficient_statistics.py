@@ -1,0 +1,250 @@
+"""What EM needs to know of the data: for each component a weight, a mean and a scatter.
+
+A Gaussian belongs to the exponential family: its log-density is linear in the features
+φ(x) = [xᵢxⱼ for i ≤ j, x, 1]. So over a chunk of data
+
+    the E-step is one matrix product, log π_k N(xₙ | μ_k, Σ_k) = θ_k · φ(xₙ), and
+    the M-step is another one, the sums Σₙ r_kn φ(xₙ), which hold all that the new parameters need.
+
+The price is cancellation: xᵀPx - 2xᵀPμ + μᵀPμ subtracts numbers far larger than the result when a cluster
+is tight and far from the centre. `rounding_error` predicts the damage from the parameters, and where it is
+too large the statistics are made from differences instead, component by component: slower, and right.
+"""
+
+from collections.abc import Iterable
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from course_utils.mixtures.parameters import MixtureParameters, log_joint
+
+__all__ = [
+    "Statistics",
+    "features",
+    "merge",
+    "natural_parameters",
+    "product_is_safe",
+    "rounding_error",
+    "rows_per_chunk",
+    "statistics_by_differences",
+    "statistics_by_product",
+    "weighted_statistics",
+]
+
+NUMBERS_PER_CHUNK = 2**21
+# Responsibilities below this are set to 0: subnormal numbers slow a matrix product down tenfold.
+NEGLIGIBLE = 1e-20
+# Rounding, in nats of a log-density, up to which the matrix-product form is used.
+ROUNDING_ALLOWED = {torch.float32: 1e-2, torch.float64: 1e-6}
+
+
+class Statistics(NamedTuple):
+    """Sums over the data, weighted by responsibilities; all float64, so that chunks add up exactly.
+
+    `scatters` is Σₙ rₙₖ (xₙ - μₖ)(xₙ - μₖ)ᵀ: (K, d, d) for full, summed over k for tied (1, d, d), its
+    diagonal for diag (K, d), its trace for spherical (K, 1).
+    """
+
+    n_samples: int
+    log_likelihood: Tensor  # () Σₙ log p(xₙ), nats
+    counts: Tensor  # (K,) Σₙ rₙₖ
+    means: Tensor  # (K, d)
+    scatters: Tensor
+
+
+def outer(differences: Tensor, counts: Tensor, covariance_type: str) -> Tensor:
+    """counts[k]·δₖδₖᵀ for differences δ (K, d), in the shape that the covariance type keeps."""
+    weighted = counts[:, None] * differences  # (K, d)
+    if covariance_type == "full":
+        return weighted[:, :, None] * differences[:, None, :]
+    if covariance_type == "tied":
+        return (weighted.T @ differences)[None]
+    squares = weighted * differences
+    return squares if covariance_type == "diag" else squares.sum(1, keepdim=True)
+
+
+def merge(a: Statistics, b: Statistics, covariance_type: str) -> Statistics:
+    """Statistics of two parts of the data together.
+
+    Source: Chan, Golub and LeVeque (1983), the pairwise update of means and sums of squares.
+    """
+    counts = a.counts + b.counts
+    share = b.counts / counts.clamp_min(torch.finfo(counts.dtype).tiny)  # (K,)
+    difference = b.means - a.means
+    scatters = a.scatters + b.scatters + outer(difference, a.counts * share, covariance_type)
+    means = a.means + share[:, None] * difference
+    return Statistics(a.n_samples + b.n_samples, a.log_likelihood + b.log_likelihood, counts, means, scatters)
+
+
+def weighted_statistics(
+    x: Tensor, responsibilities: Tensor, covariance_type: str, log_prob: Tensor | None = None
+) -> Statistics:
+    """Statistics of x (n, d) under responsibilities (n, K), from differences to each mean.
+
+    The mean is refined by the mean of the differences (the corrected two-pass algorithm), so that nothing
+    is lost far from the origin.
+    """
+    counts = responsibilities.sum(0, dtype=torch.float64)
+    shares = responsibilities / counts.clamp_min(torch.finfo(x.dtype).tiny).to(x.dtype)  # columns sum to 1
+    means, scatters = [], []
+    for share, first in zip(shares.T, shares.T @ x, strict=True):
+        difference = x - first  # (n, d)
+        correction = share @ difference  # (d,), rounding of `first`
+        means.append(first.double() + correction.double())
+        difference = difference - correction
+        weighted = share[:, None] * difference
+        if covariance_type in ("full", "tied"):
+            scatters.append(weighted.T @ difference)
+        else:
+            scatters.append((weighted * difference).sum(0))
+    scatter = torch.stack(scatters).double() * counts.view(-1, *[1] * scatters[0].ndim)
+    if covariance_type == "tied":
+        scatter = scatter.sum(0, keepdim=True)
+    elif covariance_type == "spherical":
+        scatter = scatter.sum(1, keepdim=True)
+    total = (
+        torch.zeros((), dtype=torch.float64, device=x.device) if log_prob is None else log_prob.double().sum()
+    )
+    return Statistics(len(x), total, counts, torch.stack(means), scatter)
+
+
+def features(x: Tensor, covariance_type: str, shared_precision: Tensor | None = None) -> Tensor:
+    """φ(x) for x (n, d) that is centred: rows of quadratic features, then x, then 1; shape (F, n).
+
+    The quadratic rows are xᵢxⱼ (i ≤ j) for full, xᵢ² for diag, xᵀx for spherical. With a tied covariance
+    the quadratic term is the same for all components: one row, xᵀPx.
+    """
+    n, d = x.shape
+    columns = x.T.contiguous()  # (d, n): every feature is a row, contiguous in memory
+    n_quadratic = {"full": d * (d + 1) // 2, "diag": d}.get(covariance_type, 1)
+    phi = x.new_empty(n_quadratic + d + 1, n)
+    if covariance_type == "full":
+        start = 0
+        for i in range(d):
+            torch.mul(columns[i:], columns[i], out=phi[start : start + d - i])
+            start += d - i
+    elif covariance_type == "tied":
+        assert shared_precision is not None
+        torch.sum((shared_precision @ columns) * columns, 0, out=phi[0])
+    elif covariance_type == "diag":
+        torch.mul(columns, columns, out=phi[:d])
+    else:
+        torch.sum(columns * columns, 0, out=phi[0])
+    phi[n_quadratic:-1] = columns
+    phi[-1] = 1
+    return phi
+
+
+def precision_matrices(covariances: Tensor) -> Tensor:
+    """Inverses of the covariances, in the shape of the covariances: matrices, or 1 / variances."""
+    if covariances.ndim == 2:
+        return covariances.reciprocal()
+    return torch.cholesky_inverse(torch.linalg.cholesky(covariances))
+
+
+def natural_parameters(parameters: MixtureParameters, precisions: Tensor, centre: Tensor) -> Tensor:
+    """θ (K, F) with θₖ·φ(x - centre) = log πₖ + log N(x | μₖ, Σₖ), computed in float64.
+
+    `precisions` are the inverse covariances, in the shape of the covariances.
+    """
+    k, d = parameters.means.shape
+    means = parameters.means.double() - centre
+    precisions = precisions.double()
+    if precisions.ndim == 3:
+        linear = (precisions @ means[:, :, None]).squeeze(2)  # (K, d), Pμ
+        logdet = torch.linalg.slogdet(precisions).logabsdet
+        if len(precisions) == k:
+            i, j = torch.triu_indices(d, d, device=means.device)
+            quadratic = precisions[:, i, j] * torch.where(i == j, -0.5, -1.0).to(means)  # (K, d(d+1)/2)
+        else:
+            quadratic = means.new_full((k, 1), -0.5)
+    else:
+        linear = precisions * means
+        logdet = precisions.log().expand_as(means).sum(1)
+        quadratic = -0.5 * precisions
+    log_2pi = torch.log(means.new_tensor(2 * torch.pi))
+    constant = parameters.weights.double().log() - 0.5 * (d * log_2pi - logdet + (linear * means).sum(1))
+    # A component of weight 0 has log-weight -inf, which times a feature of 0 would be NaN.
+    constant = constant.clamp_min(torch.finfo(parameters.means.dtype).min / 2)
+    return torch.cat([quadratic, linear, constant[:, None]], 1)
+
+
+def rounding_error(parameters: MixtureParameters, whole: Statistics) -> float:
+    """Rounding error to expect of a log-density in the matrix-product form, in nats.
+
+    The machine's ε times the size of the terms that cancel, Σᵢⱼ |Pᵢⱼ| sᵢ sⱼ, where s is the reach of the
+    data and of the component's mean from the centre. For one dimension that is ε·(distance / width)².
+    """
+    precisions = precision_matrices(parameters.covariances)
+    variances = (whole.scatters if whole.scatters.ndim == 2 else whole.scatters.diagonal(dim1=1, dim2=2))[0]
+    distance = parameters.means.double() - whole.means
+    reach = (variances / whole.n_samples + distance.square()).sqrt()  # (K, d)
+    if precisions.ndim == 3:
+        size = (reach[:, None] @ precisions.double().abs() @ reach[:, :, None]).amax()
+    else:
+        size = (precisions.double() * reach.square()).sum(1).amax()
+    return torch.finfo(parameters.means.dtype).eps * float(size)
+
+
+def statistics_by_product(
+    chunks: Iterable[Tensor], parameters: MixtureParameters, whole: Statistics, kind: str
+) -> Statistics:
+    """E-step and M-step over all chunks, each as one matrix product."""
+    centre = whole.means[0]
+    d = len(centre)
+    precisions = precision_matrices(parameters.covariances)
+    theta = natural_parameters(parameters, precisions, centre)
+    sums = torch.zeros_like(theta)
+    theta = theta.to(parameters.means.dtype)
+    total = sums.new_zeros(())
+    shared = precisions[0] if kind == "tied" else None
+    for x in chunks:
+        phi = features(x - centre.to(x.dtype), kind, shared)  # (F, n)
+        joint = theta @ phi  # (K, n): the E-step
+        log_prob = joint.logsumexp(0)  # (n,)
+        responsibilities = joint.sub_(log_prob).exp_()  # (K, n)
+        torch.threshold_(responsibilities, NEGLIGIBLE, 0.0)
+        sums += responsibilities @ phi.T  # (K, F): the M-step
+        total += log_prob.sum(dtype=torch.float64)
+    counts = sums[:, -1]
+    means = (
+        sums[:, -1 - d : -1] / counts.clamp_min(torch.finfo(torch.float64).tiny)[:, None]
+    )  # about the centre
+    if kind == "full":
+        i, j = torch.triu_indices(d, d, device=sums.device)
+        second = sums.new_empty(len(sums), d, d)
+        second[:, i, j] = second[:, j, i] = sums[:, : -1 - d]
+    elif kind == "tied":
+        second = whole.scatters  # Σₙ xₙxₙᵀ about the centre is the same in every iteration
+    else:
+        second = sums[:, : -1 - d]
+    return Statistics(whole.n_samples, total, counts, centre + means, second - outer(means, counts, kind))
+
+
+def statistics_by_differences(
+    chunks: Iterable[Tensor], parameters: MixtureParameters, kind: str
+) -> Statistics:
+    """E-step and M-step over all chunks, component by component, from differences to the means."""
+    together: Statistics | None = None
+    for x in chunks:
+        joint = log_joint(x, parameters)  # (n, K)
+        log_prob = joint.logsumexp(1)
+        part = weighted_statistics(x, (joint - log_prob[:, None]).exp(), kind, log_prob)
+        together = part if together is None else merge(together, part, kind)
+    assert together is not None
+    return together
+
+
+def product_is_safe(parameters: MixtureParameters, whole: Statistics) -> bool:
+    """Whether the matrix-product form keeps enough digits for these parameters on this data."""
+    if parameters.covariances.ndim == 3 and torch.linalg.cholesky_ex(parameters.covariances).info.any():
+        return False
+    return rounding_error(parameters, whole) <= ROUNDING_ALLOWED[parameters.means.dtype]
+
+
+def rows_per_chunk(n_components: int, n_features: int, covariance_type: str) -> int:
+    """Rows of data whose features and responsibilities make a piece of work that fits a cache."""
+    n_quadratic = {"full": n_features * (n_features + 1) // 2, "diag": n_features}.get(covariance_type, 1)
+    numbers_per_row = n_quadratic + n_features + 1 + 2 * n_components
+    return max(256, NUMBERS_PER_CHUNK // numbers_per_row)

@@ -1,0 +1,22 @@
+"""Pictures: arrays in, Axes out, and `show` to display them with an alt text.
+
+Importing this package sets Matplotlib's defaults to the look of the course; `use_style()` does it again.
+"""
+
+from course_utils.plots.basic import plot_curves, plot_history, plot_images, plot_points
+from course_utils.plots.show import show
+from course_utils.plots.style import COLORS, LINES, MARKERS, use_style
+
+__all__ = [
+    "COLORS",
+    "LINES",
+    "MARKERS",
+    "plot_curves",
+    "plot_history",
+    "plot_images",
+    "plot_points",
+    "show",
+    "use_style",
+]
+
+use_style()
