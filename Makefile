@@ -55,7 +55,8 @@ notebooks: setup  ## sync the pair of sources, execute what changed, clean and c
 	$(BIN)/python -m pytest --quiet tests/notebooks
 
 lock: setup  ## pin the newest versions that pyproject.toml allows
-	$(BIN)/uv pip compile pyproject.toml --all-extras --universal --no-annotate --no-header --upgrade --quiet \
+	$(BIN)/uv pip compile pyproject.toml --all-extras --universal --fork-strategy fewest --no-annotate \
+	    --no-header --upgrade --quiet \
 	    | sed -E '/^(nvidia-|triton=|cuda-)/d; s/^torch==.*/torch==2.13.0/' | uniq > requirements.lock.new
 	mv requirements.lock.new requirements.lock
 

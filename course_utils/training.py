@@ -386,8 +386,8 @@ def _stop_at_nan(history: History, step: int, label: str) -> None:
     if names := history.nan_names:
         raise FloatingPointError(
             f"{label}: {' and '.join(dict.fromkeys(names))} became NaN in step {step}. "
-            "Try a lower learning rate, clip the gradient (torch.nn.utils.clip_grad_norm_), and look for a log or square root at 0, "
-            "a division by 0, and NaN in the data"
+            "Try a lower learning rate, clip the gradient (torch.nn.utils.clip_grad_norm_), and look for "
+            "a log or square root at 0, a division by 0, and NaN in the data"
         )
 
 

@@ -57,7 +57,7 @@ def test_gaussian_parameters_expand():
 
 
 @given(mean=moderate, logvar=moderate)
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30, deadline=None, derandomize=True)
 def test_gaussian_integrates_to_one(mean, logvar):
     std = math.exp(logvar / 2)
     grid = torch.linspace(mean - 12 * std, mean + 12 * std, 2_001, **F64)
@@ -188,7 +188,7 @@ def test_bernoulli_is_torchs(shape):
 
 
 @given(logit=st.floats(-20, 20), logit2=st.floats(-20, 20))
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30, deadline=None, derandomize=True)
 def test_bernoulli_sums_to_one(logit, logit2):
     outcomes = torch.tensor([[0, 0], [0, 1], [1, 0], [1, 1]], **F64)
     logits = torch.tensor([logit, logit2], **F64)
@@ -269,7 +269,7 @@ def kl_by_quadrature(q, p, low, high):
 
 
 @given(mean=st.floats(-2, 2), logvar=st.floats(-3, 2))
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20, deadline=None, derandomize=True)
 def test_kl_to_standard_normal_is_the_integral(mean, logvar):
     m, s = torch.tensor([[mean], [logvar]], **F64)
     q, p = d.Normal(m, (s / 2).exp()), d.Normal(torch.zeros(1, **F64), 1.0)
@@ -298,7 +298,7 @@ def test_kl_to_standard_normal_is_the_general_one(shape):
     st.lists(st.tuples(st.floats(-1e3, 1e3), st.floats(-50, 20) | st.floats(-1e-3, 1e-3)), min_size=1),
     st.sampled_from([torch.float32, torch.float64]),
 )
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100, deadline=None, derandomize=True)
 def test_kl_is_never_negative(pairs, dtype):
     mean, logvar = torch.tensor(pairs, dtype=dtype).T
     assert (kl_to_standard_normal(mean, logvar) >= 0).all()

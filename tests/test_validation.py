@@ -50,7 +50,7 @@ def test_check_choice():
 def test_check_tensor():
     x = torch.zeros(2)
     assert check_tensor(x, "x") is x
-    with pytest.raises(TypeError, match=r"x must be a torch.Tensor, got ndarray; torch.as_tensor"):
+    with pytest.raises(TypeError, match=r"x must be a torch.Tensor, got ndarray; use torch.as_tensor"):
         check_tensor(np.zeros(2), "x")
     with pytest.raises(TypeError, match=r"x must hold floating-point numbers, got torch.int64; x.float\(\)"):
         check_tensor(torch.tensor([1]), "x")

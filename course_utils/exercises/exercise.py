@@ -147,7 +147,7 @@ class Exercise:
             got = type(function).__name__
             call = f"{self.full_name}.check(my_{self.name})"
             return Result(
-                "failed", f"check takes the function itself, without calling it: {call}; it got a {got}."
+                "failed", f"check takes the function itself, without calling it: {call}; got {got}."
             )
         try:
             outcomes = self._run(function)

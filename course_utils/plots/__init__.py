@@ -4,6 +4,13 @@ Importing this package sets Matplotlib's defaults to the look of the course; `us
 """
 
 from course_utils.plots.basic import plot_curves, plot_history, plot_images, plot_points
+from course_utils.plots.mixtures import (
+    plane,
+    plot_density,
+    plot_ellipses,
+    plot_responsibilities,
+    plot_strips,
+)
 from course_utils.plots.show import show
 from course_utils.plots.style import COLORS, LINES, MARKERS, use_style
 
@@ -11,10 +18,15 @@ __all__ = [
     "COLORS",
     "LINES",
     "MARKERS",
+    "plane",
     "plot_curves",
+    "plot_density",
+    "plot_ellipses",
     "plot_history",
     "plot_images",
     "plot_points",
+    "plot_responsibilities",
+    "plot_strips",
     "show",
     "use_style",
 ]

@@ -39,18 +39,18 @@ def plot_points(
         xlabel: name and unit of the first coordinate.
         ylabel: name and unit of the second coordinate.
     """
-    points = _array(points)
+    points = as_array(points)
     if points.ndim != 2 or points.shape[1] != 2:
         raise ValueError(
             f"points must have shape (n, 2), got {points.shape}; choose two columns: points[:, :2]"
         )
-    ax = _axes(ax)
+    ax = axes_or_new(ax)
     if labels is None:
         ax.scatter(
             points[:, 0], points[:, 1], s=size, alpha=alpha, color=COLORS[0], marker=MARKERS[0], linewidths=0
         )
     else:
-        labels = _array(labels)
+        labels = as_array(labels)
         if labels.shape != points.shape[:1]:
             raise ValueError(f"labels must have shape ({len(points)},), one per point, got {labels.shape}")
         kinds = np.unique(labels).tolist()
@@ -73,7 +73,7 @@ def plot_points(
             )
         ax.legend(markerscale=1.5, loc="upper left", bbox_to_anchor=(1.0, 1.0))  # beside the points
     if equal:
-        ax.set_aspect("equal", adjustable="datalim")
+        ax.set_aspect("equal", adjustable="box")
     ax.set(xlabel=xlabel, ylabel=ylabel)
     return ax
 
@@ -90,10 +90,10 @@ def plot_curves(
         xlabel: name and unit of the variable.
         ylabel: name and unit of the values.
     """
-    x = _array(x)
-    ax = _axes(ax)
+    x = as_array(x)
+    ax = axes_or_new(ax)
     for i, (name, values) in enumerate(curves.items()):
-        y = _array(values)
+        y = as_array(values)
         if x.ndim != 1 or y.shape != x.shape:
             raise ValueError(f"x and {name!r} must both have shape (n,), got {x.shape} and {y.shape}")
         ax.plot(x, y, color=COLORS[i % len(COLORS)], linestyle=LINES[i % len(LINES)], label=name)
@@ -123,9 +123,9 @@ def plot_history(
     names = list(history.names if names is None else [names] if isinstance(names, str) else names)
     if unknown := [name for name in names if name not in history.names]:
         raise ValueError(f"the history has no {unknown[0]!r}; it has {', '.join(map(repr, history.names))}")
-    ax = _axes(ax)
+    ax = axes_or_new(ax)
     for i, name in enumerate(names):
-        values, steps = _array(history[name]), _array(history.steps(name))
+        values, steps = as_array(history[name]), as_array(history.steps(name))
         # A mark on each value of a short series, so that a single value shows as well.
         marker = MARKERS[i % len(MARKERS)] if len(values) <= 30 else ""
         color, line = COLORS[i % len(COLORS)], LINES[i % len(LINES)]
@@ -155,14 +155,14 @@ def plot_images(
         title: above the mosaic.
         row_labels: one text per row, to its left.
     """
-    pixels = _array(images)
+    pixels = as_array(images)
     if pixels.ndim == 4 and pixels.shape[1] in (1, 3):
         pixels = np.moveaxis(pixels, 1, -1)
     elif pixels.ndim == 3:
         pixels = pixels[..., None]
     if pixels.ndim != 4 or 0 in pixels.shape or pixels.shape[-1] not in (1, 3):
         raise ValueError(
-            f"images must have shape (n, height, width) or (n, 3, height, width), got {_array(images).shape}"
+            f"images must have shape (n, height, width) or (n, 3, height, width), got {as_array(images).shape}"
         )
     if not (pixels.min() >= -1e-3 and pixels.max() <= 1 + 1e-3):  # false for NaN as well
         raise ValueError(
@@ -179,7 +179,7 @@ def plot_images(
         mosaic[top : top + height + 2 * gap, left : left + width + 2 * gap] = 0.6
         mosaic[top + gap : top + gap + height, left + gap : left + gap + width] = image.clip(0, 1)
     if ax is None:
-        scale = min(8.0 / mosaic.shape[1], 6.0 / mosaic.shape[0], 0.04)  # inches per pixel
+        scale = min(8.0 / mosaic.shape[1], 6.0 / mosaic.shape[0], 0.08)  # inches per pixel
         _, ax = plt.subplots(figsize=(max(scale * mosaic.shape[1], 1.5), max(scale * mosaic.shape[0], 0.8)))
     ax.imshow(mosaic.squeeze(-1) if channels == 1 else mosaic, cmap="gray", vmin=0, vmax=1)
     ax.set(xticks=[], yticks=[], title=title)
@@ -191,14 +191,14 @@ def plot_images(
     return ax
 
 
-def _array(values: Any) -> np.ndarray:
+def as_array(values: Any) -> np.ndarray:
     """`values`, a tensor, an array or a list of numbers or tensors, as a NumPy array."""
     if isinstance(values, torch.Tensor):
         return values.detach().cpu().numpy()
     if isinstance(values, list | tuple) and any(isinstance(v, torch.Tensor) for v in values):
-        return np.array([_array(v) for v in values])
+        return np.array([as_array(v) for v in values])
     return np.asarray(values)
 
 
-def _axes(ax: Axes | None) -> Axes:
+def axes_or_new(ax: Axes | None) -> Axes:
     return plt.subplots()[1] if ax is None else ax

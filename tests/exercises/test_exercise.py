@@ -126,6 +126,19 @@ def test_a_mistake_that_is_no_mistake_is_never_reported():
     assert "It raised TypeError" in failure(exercise, lambda x: 3 + x["a"])
 
 
+def test_a_mistake_with_the_right_values_is_not_taken_for_a_change_in_place():
+    exercise = Exercise(
+        "shift",
+        chapter="ch99",
+        task="",
+        reference=lambda x: x + 1,
+        cases=[(torch.ones(2),)],
+        mistakes={"doubled": (lambda x: x * 2, "This doubles.")},
+        hints=["."],
+    )
+    assert failure(exercise, lambda x: x.add_(1)).startswith("The values are right. Your function changes")
+
+
 @pytest.mark.parametrize(
     "stub",
     [
@@ -309,6 +322,21 @@ def test_random_answers_are_compared_by_what_is_observed(sampling):
         sampling, lambda mean, n: mean + 2 * torch.randn(n)
     ).replace("Value", "value")
     assert torch.equal(state, torch.get_rng_state()), "the learner's random numbers go on as before"
+
+
+def test_the_verdict_does_not_depend_on_the_learners_seed():
+    exercise = Exercise(
+        "noise",
+        chapter="ch99",
+        task="",
+        reference=lambda n: torch.randn(n),
+        cases=[(3,), (4,)],
+        mistakes={},
+        hints=["."],
+    )
+    for seed in [1, 2]:
+        torch.manual_seed(seed)
+        assert exercise.check(lambda n: torch.randn(n)).status == "passed"
 
 
 def test_observed_stubs_none_and_unusable_values(sampling):
