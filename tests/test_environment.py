@@ -13,7 +13,9 @@ from packaging.utils import canonicalize_name
 ROOT = Path(__file__).parents[1]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 LOCK_LINES = [
-    Requirement(line) for line in (ROOT / "requirements.lock").read_text().splitlines() if not line.startswith("#")
+    Requirement(line)
+    for line in (ROOT / "requirements.lock").read_text().splitlines()
+    if not line.startswith("#")
 ]
 CONDA = yaml.safe_load((ROOT / "environment.yml").read_text())
 # What conda-forge calls by another name than the Python index.

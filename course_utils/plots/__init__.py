@@ -6,6 +6,7 @@ Importing this package sets Matplotlib's defaults to the look of the course; `us
 from course_utils.plots.basic import plot_curves, plot_history, plot_images, plot_points
 from course_utils.plots.mixtures import (
     plane,
+    plot_climb,
     plot_density,
     plot_ellipses,
     plot_responsibilities,
@@ -19,6 +20,7 @@ __all__ = [
     "LINES",
     "MARKERS",
     "plane",
+    "plot_climb",
     "plot_curves",
     "plot_density",
     "plot_ellipses",

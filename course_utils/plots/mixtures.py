@@ -13,7 +13,7 @@ from torch import Tensor
 from course_utils.plots.basic import as_array, axes_or_new
 from course_utils.plots.style import COLORS, LINES, MARKERS
 
-__all__ = ["plane", "plot_density", "plot_ellipses", "plot_responsibilities", "plot_strips"]
+__all__ = ["plane", "plot_climb", "plot_density", "plot_ellipses", "plot_responsibilities", "plot_strips"]
 
 
 def plane(
@@ -26,6 +26,38 @@ def plane(
     """
     x, y = (torch.linspace(*limits, n, dtype=torch.float64) for limits in (xlim, ylim))
     return x, y, torch.stack(torch.meshgrid(x, y, indexing="xy"), -1).view(-1, 2)
+
+
+def plot_climb(
+    before: Any,
+    after: Any,
+    log_likelihood: Any,
+    *,
+    first: int = 0,
+    ax: Axes | None = None,
+    ylabel: str = "nats",
+) -> Axes:
+    """Draw how EM climbs: the log-likelihood, and the bound before and after each E-step.
+
+    Args:
+        before: the bound before each E-step, shape (n_iterations,).
+        after: the bound after it, shape (n_iterations,).
+        log_likelihood: what both bound from below, shape (n_iterations,).
+        first: number of the first iteration given.
+        ax: where to draw; none: a new figure.
+        ylabel: unit of all three.
+    """
+    before, after = as_array(before), as_array(after)
+    ax = axes_or_new(ax)
+    steps = np.arange(first, first + len(before))
+    ax.plot(steps, as_array(log_likelihood), "-", color=COLORS[4], label="log-likelihood")
+    ax.plot(steps, before, "o", color=COLORS[1], markersize=8, label="bound before the E-step")
+    ax.plot(steps, after, "s", color=COLORS[0], markersize=5, label="bound after the E-step")
+    gap = "gap = KL(q ‖ posterior)"
+    ax.vlines(steps, before, after, color=COLORS[1], linewidth=3, alpha=0.5, linestyle="-", label=gap)
+    ax.set(xlabel="iteration", ylabel=ylabel)
+    ax.legend(loc="lower right")
+    return ax
 
 
 def plot_density(x: Any, y: Any, density: Any, *, ax: Axes | None = None, filled: bool = True) -> Axes:

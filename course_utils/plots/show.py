@@ -12,7 +12,7 @@ from PIL import Image
 
 __all__ = ["show"]
 
-_DPI = 144  # stored pixels per inch: sharp when projected
+_DPI = 108  # stored pixels per inch: a fifth more than shown, sharp when projected, and small
 _SHOWN_DPI = 90  # pixels per inch on the page
 _VISIBLE = 24  # of 255: one pixel in a thousand may be off by this much, unseen
 
@@ -71,12 +71,16 @@ def _in_notebook() -> bool:
 
 
 def _png(figure: Figure) -> bytes:
-    """The picture: with at most 256 colours, a third of the size, if it looks the same so."""
+    """The picture, with the fewest colours among 64, 256 and all that look the same: a third of the size."""
     drawn = io.BytesIO()
     figure.savefig(drawn, format="png", dpi=_DPI)
-    image = Image.open(drawn).convert("RGB")
-    reduced = image.quantize(256, method=Image.Quantize.MEDIANCUT, dither=Image.Dither.NONE)
-    error = np.abs(np.asarray(image, dtype=np.int16) - np.asarray(reduced.convert("RGB"), dtype=np.int16))
-    stored = io.BytesIO()
-    (reduced if np.quantile(error, 0.999) <= _VISIBLE else image).save(stored, format="png", optimize=True)
-    return stored.getvalue()
+    image = stored = Image.open(drawn).convert("RGB")
+    for n_colors in (64, 256):
+        reduced = image.quantize(n_colors, method=Image.Quantize.MEDIANCUT, dither=Image.Dither.NONE)
+        error = np.abs(np.asarray(image, dtype=np.int16) - np.asarray(reduced.convert("RGB"), dtype=np.int16))
+        if np.quantile(error, 0.999) <= _VISIBLE:
+            stored = reduced
+            break
+    file = io.BytesIO()
+    stored.save(file, format="png", optimize=True)
+    return file.getvalue()

@@ -370,6 +370,7 @@ middle = three[1:2].expand(300, 2)
 bound = mixtures.lower_bound(middle, torch.stack([q0, 1 - q0], 1), by_eye)
 step = mixtures.e_step(three[1:2], by_eye)
 log_px, posterior = step.log_prob.item(), step.responsibilities[0, 0].item()
+# %% slideshow={"slide_type": "fragment"}
 ax = plots.plot_curves(
     q0,
     {"bound F(q)": bound, "log p(x)": torch.full((300,), log_px)},
@@ -478,10 +479,10 @@ bad_start = (
 path = em(faithful, bad_start, 40)
 
 # %% slideshow={"slide_type": "fragment"}
-figure, axes = plt.subplots(1, 4, figsize=(12, 3.6), sharex=True, sharey=True)
+figure, axes = plt.subplots(1, 4, figsize=(10, 3.2), sharex=True, sharey=True)
 for ax, iteration in zip(axes, (0, 5, 10, 40), strict=True):
     weights, means, covariances = path[iteration]
-    plots.plot_responsibilities(faithful, expectation(faithful, *path[iteration])[0], ax=ax, size=14)
+    plots.plot_responsibilities(faithful, expectation(faithful, *path[iteration])[0], ax=ax, size=10)
     plots.plot_ellipses(means, covariances, ax=ax)
     ax.set(title=f"iteration {iteration}", xlabel="eruption (min)", ylabel="")
 axes[0].set_ylabel("waiting (min)")
@@ -508,22 +509,7 @@ for weights, means, covariances in path[:16]:
 before, after, log_likelihood = torch.tensor(rows).T
 
 # %% slideshow={"slide_type": "fragment"}
-steps = torch.arange(1, 16)
-figure, ax = plt.subplots(figsize=(8, 4.6))
-ax.plot(steps, log_likelihood[1:], "-", color=plots.COLORS[4], label="log-likelihood")
-ax.plot(steps, before[1:], "o", color=plots.COLORS[1], label="bound before the E-step", markersize=8)
-ax.plot(steps, after[1:], "s", color=plots.COLORS[0], label="bound after the E-step", markersize=5)
-ax.vlines(
-    steps,
-    before[1:],
-    after[1:],
-    color=plots.COLORS[1],
-    linewidth=3,
-    alpha=0.5,
-    label="gap = KL(q ‖ posterior)",
-)
-ax.set(xlabel="iteration", ylabel="nats per eruption")
-ax.legend(loc="lower right")
+ax = plots.plot_climb(before[1:], after[1:], log_likelihood[1:], first=1, ylabel="nats per eruption")
 plots.show(
     ax,
     alt="From iteration 1 to 15 the log-likelihood climbs. Before each E-step the bound lies below it by a gap, "
@@ -587,15 +573,11 @@ def broken_em(x, parameters, bug, n_steps=40):
 
 
 # %% slideshow={"slide_type": "fragment"}
-overlapping = torch.cat(
-    [torch.randn(1800, 1, generator=generator), 1.5 + torch.randn(200, 1, generator=generator)]
-)
-overlapping = overlapping.double()
-start = (
-    torch.tensor([0.9, 0.1]).double(),
-    torch.tensor([[0.0], [1.5]]).double(),
-    torch.ones(2, 1, 1).double(),
-)
+overlapping = torch.randn(2000, 1, generator=generator, dtype=torch.float64)
+overlapping[1800:] += 1.5  # one point in ten comes from a second cloud
+start = tuple(torch.tensor(part).double() for part in ([0.9, 0.1], [[0.0], [1.5]], [[[1.0]], [[1.0]]]))
+
+# %% slideshow={"slide_type": "fragment"}
 curves = {bug: broken_em(overlapping, start, bug) for bug in ("none", "no weights", "hard")}
 ax = plots.plot_curves(torch.arange(40), curves, xlabel="iteration", ylabel="nats per point")
 plots.show(
@@ -664,33 +646,26 @@ def errors(distance, width, dtype):
 
 # %% slideshow={"slide_type": "fragment"}
 ratios = [10.0**power for power in torch.arange(1, 4.6, 0.5).tolist()]
-single, by_differences = zip(*[errors(10.0, 10.0 / ratio, torch.float32) for ratio in ratios], strict=True)
-double, _ = zip(*[errors(10.0, 10.0 / ratio, torch.float64) for ratio in ratios], strict=True)
-curves = {
-    "float32, matrix product": single,
-    "float64, matrix product": double,
-    "float32, differences": by_differences,
+measured = {
+    dtype: [errors(10.0, 10.0 / ratio, dtype) for ratio in ratios] for dtype in (torch.float32, torch.float64)
 }
-ax = plots.plot_curves(
-    ratios, curves, xlabel="distance / width of the clusters", ylabel="error of log p(x) (nats)"
-)
-for dtype, name in ((torch.float32, "$\\varepsilon$ · (distance / width)²"), (torch.float64, None)):
-    epsilon = torch.finfo(dtype).eps
-    ax.plot(
-        ratios,
-        [epsilon * ratio**2 for ratio in ratios],
-        color="grey",
-        linestyle=":",
-        linewidth=1.5,
-        label=name,
-    )
-ax.set(xscale="log", yscale="log", ylim=(1e-16, 1e7))
+curves = {
+    "float32, matrix product": [product for product, _ in measured[torch.float32]],
+    "float64, matrix product": [product for product, _ in measured[torch.float64]],
+    "float32, differences": [direct for _, direct in measured[torch.float32]],
+    "rule for float32": [torch.finfo(torch.float32).eps * ratio**2 for ratio in ratios],
+    "rule for float64": [torch.finfo(torch.float64).eps * ratio**2 for ratio in ratios],
+}
+
+# %% slideshow={"slide_type": "fragment"}
+ax = plots.plot_curves(ratios, curves, xlabel="distance / width of the clusters", ylabel="error (nats)")
+ax.set(xscale="log", yscale="log", ylim=(1e-16, 1e8))
 ax.legend(loc="upper left", fontsize=9, ncols=2)
 plots.show(
     ax,
     alt="Error of the log-density against distance over width, both axes logarithmic. The matrix product's "
-    "error runs parallel to epsilon times the square (dotted): in float32 it reaches 1 nat at 10,000, in float64 "
-    "it stays below a millionth. By differences, in float32, it stays near a ten-millionth.",
+    "error runs below and parallel to the rule, epsilon times the square: in float32 it reaches 1 nat at 10,000, in "
+    "float64 it stays below a millionth. By differences, in float32, it stays near a ten-millionth.",
 )
 print(f"means at ±10, width 0.001, float32: {errors(10.0, 1e-3, torch.float32)[0]:.1f} nats")
 
@@ -798,10 +773,10 @@ plots.show(
 
 # %% slideshow={"slide_type": "subslide"}
 shown = (("random", "worst", min), ("random_from_data", "worst", min), ("kmeans", "best", max))
-figure, axes = plt.subplots(1, 3, figsize=(12, 4), sharex=True, sharey=True)
+figure, axes = plt.subplots(1, 3, figsize=(9.5, 3.4), sharex=True, sharey=True)
 for ax, (start, which, choose) in zip(axes, shown, strict=True):
     parameters, history = fits[start, ends[start].index(choose(ends[start]))]
-    plots.plot_points(ring, ax=ax, size=5, alpha=0.4)
+    plots.plot_points(ring[:240], ax=ax, size=6, alpha=1)
     plots.plot_ellipses(parameters.means, parameters.covariances, ax=ax)
     ax.set_title(f"{start}, {which}: {history.last('bound'):.2f} nats")
 plots.show(
@@ -908,13 +883,14 @@ codes, test_codes = to_codes(mnist.images[:10_000]), to_codes(mnist_test.images)
 ks, runs = (1, 3, 10, 30, 100), {}
 for k in ks:
     runs[k], _ = mixtures.fit_em(codes, k, reg_covar=1e-2, max_iter=25, generator=generator)
-scores = {
-    name: torch.stack([mixtures.e_step(points, runs[k]).log_prob.mean() for k in ks])
-    for name, points in (("training", codes), ("held out", test_codes))
-}
-ax = plots.plot_curves(
-    torch.tensor(ks), scores, xlabel="number of components K", ylabel="log p(code) (nats per image)"
-)
+scores = {}
+for name, points in (("training", codes), ("held out", test_codes)):
+    scores[name] = [mixtures.e_step(points, runs[k]).log_prob.mean().item() for k in ks]
+for k, a, b in zip(ks, *scores.values(), strict=True):
+    print(f"K = {k:3}   training {a:.1f}   held out {b:.1f}")
+
+# %% slideshow={"slide_type": "fragment"}
+ax = plots.plot_curves(ks, scores, xlabel="number of components K", ylabel="log p(code) (nats per image)")
 ax.set_xscale("log")
 ax.set_xticks(ks, ks)
 plots.show(
@@ -922,8 +898,6 @@ plots.show(
     alt="Log-likelihood per image against the number of components, from 1 to 100. Training rises all the "
     "way; the held-out curve rises with it to about 30 and then falls behind.",
 )
-for k, a, b in zip(ks, *scores.values(), strict=True):
-    print(f"K = {k:3}   training {a:.1f}   held out {b:.1f}")
 
 # %% [markdown] slideshow={"slide_type": "subslide"}
 # Now draw. Two steps, as in section 1.2: a component, then a point; then back to pixels.
@@ -1007,14 +981,20 @@ plots.show(
 # %% slideshow={"slide_type": "fragment"}
 plane = data.moons_and_ring(3000, generator=generator)
 test_plane = data.moons_and_ring(3000, generator=generator).points.double()
+fits = [
+    mixtures.fit_em(plane.points.double(), k, n_init=3, max_iter=300, generator=generator)[0]
+    for k in (4, 10, 30)
+]
+scores = [mixtures.e_step(test_plane, parameters).log_prob.mean() for parameters in fits]
 x, y, everywhere = plots.plane((-2.1, 2.1), (-2.1, 2.1))
-figure, axes = plt.subplots(1, 4, figsize=(12, 3.5), sharex=True, sharey=True)
-plots.plot_points(plane.points, ax=axes[0], size=3)
+
+# %% slideshow={"slide_type": "fragment"}
+figure, axes = plt.subplots(1, 4, figsize=(10.5, 3.2), sharex=True, sharey=True)
+plots.plot_points(plane.points[:1500], ax=axes[0], size=3, alpha=1)
 axes[0].set_title("data")
-for ax, k in zip(axes[1:], (4, 10, 30), strict=True):
-    parameters, _ = mixtures.fit_em(plane.points.double(), k, n_init=3, max_iter=300, generator=generator)
+for ax, parameters, score in zip(axes[1:], fits, scores, strict=True):
     plots.plot_density(x, y, mixtures.e_step(everywhere, parameters).log_prob.exp(), ax=ax)
-    ax.set_title(f"K = {k}: {mixtures.e_step(test_plane, parameters).log_prob.mean():.2f} nats")
+    ax.set_title(f"K = {len(parameters.weights)}: {score:.2f} nats")
 for ax in axes:
     ax.set(xlim=(-2.1, 2.1), ylim=(-2.1, 2.1), ylabel="", aspect="equal")
 axes[0].set_ylabel("$x_2$")
