@@ -4,6 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 UV_VERSION := 0.13.8
 NOTEBOOK ?=
+LAB_OPTIONS ?=
 
 # uv looks for local wheels only where it is told to. Without local wheels it takes PyTorch's CPU
 # build; set UV_TORCH_BACKEND=auto for the build that fits a GPU.
@@ -34,7 +35,7 @@ $(VENV)/installed: pyproject.toml requirements.lock
 
 lab: setup  ## copy the notebooks into workspace/ (never overwriting) and open JupyterLab there
 	$(BIN)/python tools/workspace.py
-	$(BIN)/jupyter lab --notebook-dir workspace
+	$(BIN)/jupyter lab --notebook-dir workspace --ServerApp.jpserver_extensions=jupyterlab_jupytext=False $(LAB_OPTIONS)
 
 fresh: setup  ## NOTEBOOK=01: a new copy of one notebook beside your old one
 	$(BIN)/python tools/workspace.py --fresh "$(NOTEBOOK)"

@@ -1,5 +1,9 @@
 """The estimator among scikit-learn's: its own checks, pipelines and searches."""
 
+import os
+import subprocess
+import sys
+
 import pytest
 import torch
 from sklearn.decomposition import PCA
@@ -49,3 +53,21 @@ def test_samples_follow_the_fit():
     assert set(labels) == {0}
     error = points.mean(0) - x.mean(0).numpy()
     assert (abs(error) < 5 * x.std(0).numpy() / 20_000**0.5).all()
+
+
+def test_scikit_learns_array_api_check():
+    """That one is skipped above: SciPy has to be told before it is imported, so it takes a process of its own."""
+    command = [
+        sys.executable,
+        "-m",
+        "pytest",
+        __file__,
+        "-k",
+        "check_array_api_input",
+        "-q",
+        "-p",
+        "no:cacheprovider",
+    ]
+    environment = os.environ | {"SCIPY_ARRAY_API": "1"}
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+    assert "1 passed" in done.stdout, done.stdout
