@@ -65,11 +65,26 @@ def sample_without_noise(n_samples: int, weights: Tensor, means: Tensor, stds: T
     return means[torch.multinomial(weights, n_samples, replacement=True)]
 
 
+def sample_flat_noise(n_samples: int, weights: Tensor, means: Tensor, stds: Tensor) -> Tensor:
+    labels = torch.multinomial(weights, n_samples, replacement=True)
+    return means[labels] + stds[labels] * torch.rand(n_samples)
+
+
+def sample_one_label(n_samples: int, weights: Tensor, means: Tensor, stds: Tensor) -> Tensor:
+    label = torch.multinomial(weights, 1)
+    return means[label] + stds[label] * torch.randn(n_samples)
+
+
+def sample_one_noise(n_samples: int, weights: Tensor, means: Tensor, stds: Tensor) -> Tensor:
+    labels = torch.multinomial(weights, n_samples, replacement=True)
+    return means[labels] + stds[labels] * torch.randn(1)
+
+
 def distribution_function(function, n_samples, weights, means, stds):  # type: ignore[no-untyped-def]
     """Share of the draws below each of a row of thresholds: what can be compared of a random function."""
     draws = torch.as_tensor(function(n_samples, weights, means, stds))
     if draws.shape != (n_samples,):
-        return draws  # another shape than the reference's is reported as such
+        raise ValueError(f"the draws must have shape (n_samples,) = ({n_samples},), got {tuple(draws.shape)}")
     return (draws[:, None] < torch.linspace(-4, 5, 19)).double().mean(0)
 
 
@@ -104,6 +119,18 @@ sample = Exercise(
             sample_without_noise,
             "The components are picked well, but every point sits on its component's mean: the second step, "
             "the noise, is missing.",
+        ),
+        "flat_noise": (
+            sample_flat_noise,
+            "The noise is uniform on [0, 1]: torch.rand. A Gaussian draw is torch.randn.",
+        ),
+        "one_label": (
+            sample_one_label,
+            "One component is drawn for all the points together. Each point picks its own: n_samples labels.",
+        ),
+        "one_noise": (
+            sample_one_noise,
+            "All points share one draw of the noise. Each needs its own: torch.randn(n_samples).",
         ),
     },
     hints=[
@@ -146,6 +173,15 @@ def responsibilities_joint(x: Tensor, weights: Tensor, means: Tensor, stds: Tens
     return weights * Normal(means, stds).log_prob(x[:, None]).exp()
 
 
+def responsibilities_of_logs(x: Tensor, weights: Tensor, means: Tensor, stds: Tensor) -> Tensor:
+    joint = weights * Normal(means, stds).log_prob(x[:, None])
+    return joint / joint.sum(1, keepdim=True)
+
+
+def responsibilities_transposed(x: Tensor, weights: Tensor, means: Tensor, stds: Tensor) -> Tensor:
+    return responsibilities_reference(x, weights, means, stds).T
+
+
 responsibilities = Exercise(
     "responsibilities",
     chapter=CHAPTER,
@@ -176,6 +212,14 @@ responsibilities = Exercise(
         "not_normalised": (
             responsibilities_joint,
             "This is p(k) p(x | k), the numerator of Bayes' rule. Divide by its sum over the components, p(x).",
+        ),
+        "logs": (
+            responsibilities_of_logs,
+            "You multiply the weights by log-densities. log_prob gives logarithms: .exp() turns them into densities.",
+        ),
+        "transposed": (
+            responsibilities_transposed,
+            "The values are right, but as (K, n). One row for each point is asked for, (n, K): x[:, None].",
         ),
     },
     hints=[
@@ -213,6 +257,14 @@ def log_likelihood_total(x: Tensor, weights: Tensor, means: Tensor, stds: Tensor
     return log_likelihood_reference(x, weights, means, stds).sum()
 
 
+def log_likelihood_weights_not_log(x: Tensor, weights: Tensor, means: Tensor, stds: Tensor) -> Tensor:
+    return (weights + Normal(means, stds).log_prob(x[:, None])).logsumexp(1)
+
+
+def log_likelihood_weights_times_log(x: Tensor, weights: Tensor, means: Tensor, stds: Tensor) -> Tensor:
+    return (weights * Normal(means, stds).log_prob(x[:, None])).logsumexp(1)
+
+
 log_likelihood = Exercise(
     "log_likelihood",
     chapter=CHAPTER,
@@ -228,7 +280,15 @@ log_likelihood = Exercise(
         "underflow": (
             log_likelihood_underflow,
             "Right near the components, -inf far away: the densities are rounded to 0 before the logarithm. "
-            "Stay with logarithms and use torch.logsumexp.",
+            "Stay with logarithms and use torch.logsumexp, with the maximum taken for each point.",
+        ),
+        "weights_not_log": (
+            log_likelihood_weights_not_log,
+            "You add the weights to log-densities. Add their logarithms: log(π N) = log π + log N.",
+        ),
+        "weights_times_log": (
+            log_likelihood_weights_times_log,
+            "You multiply log-densities by the weights. A factor outside the logarithm becomes a term: log π + log N.",
         ),
         "no_weights": (
             log_likelihood_no_weights,
@@ -286,6 +346,7 @@ kl = Exercise(
         (torch.tensor([0.2, 0.5, 0.3]), torch.tensor([0.4, 0.4, 0.2])),
         (torch.tensor([0.0, 0.9, 0.1]), torch.tensor([0.3, 0.3, 0.4])),
         (torch.tensor([0.7, 0.3]), torch.tensor([0.7, 0.3])),
+        (torch.tensor([0.6, 0.4]), torch.tensor([1.0, 0.0])),  # q allows what p rules out: infinite
     ],
     mistakes={
         "reversed": (
@@ -346,6 +407,10 @@ def bound_cases() -> list[tuple[Tensor, Tensor]]:
     return [(q, log_joint), (hard, log_joint)]
 
 
+def bound_no_factor(q: Tensor, log_joint: Tensor) -> Tensor:
+    return (log_joint - torch.special.xlogy(q, q)).sum(1)
+
+
 bound = Exercise(
     "bound",
     chapter=CHAPTER,
@@ -360,6 +425,10 @@ bound = Exercise(
         "no_entropy": (
             bound_no_entropy,
             "The entropy of q, -Σ q log q, is missing: without it the bound is not tight at the posterior.",
+        ),
+        "no_factor": (
+            bound_no_factor,
+            "The first term is a plain sum of log_joint. It is a mean under q: multiply by q before you sum.",
         ),
         "log_outside": (
             bound_log_outside,
@@ -384,10 +453,27 @@ bound = Exercise(
 
 def m_step_reference(x: Tensor, r: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     counts = r.sum(0)  # (K,) how many points each component has
-    means = r.T @ x / counts[:, None]  # (K, d)
-    difference = x[:, None] - means  # (n, K, d)
-    covariances = torch.einsum("nk,nki,nkj->kij", r, difference, difference) / counts[:, None, None]
-    return counts / len(x), means, covariances
+    means, covariances = [], []
+    for share, count in zip(r.T, counts, strict=True):  # share: (n,), one component's part of each point
+        mean = share @ x / count  # (d,)
+        difference = x - mean  # (n, d)
+        means.append(mean)
+        covariances.append((share[:, None] * difference).T @ difference / count)  # (d, d)
+    return counts / len(x), torch.stack(means), torch.stack(covariances)
+
+
+def m_step_counts(x: Tensor, r: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    return r.sum(0), *m_step_reference(x, r)[1:]
+
+
+def m_step_means_by_n(x: Tensor, r: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    counts, means = r.sum(0), r.T @ x / len(x)
+    difference = x[:, None] - means
+    return (
+        counts / len(x),
+        means,
+        torch.einsum("nk,nki,nkj->kij", r, difference, difference) / counts[:, None, None],
+    )
 
 
 def m_step_divides_by_n(x: Tensor, r: Tensor) -> tuple[Tensor, Tensor, Tensor]:
@@ -435,6 +521,14 @@ m_step = Exercise(
             m_step_divides_by_n,
             "Weights and means are right; the covariances are divided by n. Each is an average over the "
             "component's own points: divide by its count Nₖ.",
+        ),
+        "counts": (
+            m_step_counts,
+            "Means and covariances are right; the weights are the counts. Divide them by n, so that they sum to 1.",
+        ),
+        "means_by_n": (
+            m_step_means_by_n,
+            "The means are divided by n, which pulls them towards 0. Divide each by the component's count Nₖ.",
         ),
         "about_zero": (
             m_step_about_zero,
@@ -497,6 +591,11 @@ def bic_aic(mean_log_prob: float, n_samples: int, n_components: int, n_features:
     return 2 * penalty - 2 * n_samples * mean_log_prob
 
 
+def bic_half(mean_log_prob: float, n_samples: int, n_components: int, n_features: int) -> float:
+    penalty = bic_reference(0.0, n_samples, n_components, n_features)
+    return penalty - n_samples * mean_log_prob
+
+
 bic = Exercise(
     "bic",
     chapter=CHAPTER,
@@ -518,8 +617,12 @@ bic = Exercise(
         ),
         "negative": (
             bic_negative,
-            "The sign is turned. Here lower is better: p log n - 2 log-likelihood (some programs print the "
+            "The sign is turned. Here lower is better: P log n - 2 log-likelihood (some programs print the "
             "negative).",
+        ),
+        "no_factor_two": (
+            bic_half,
+            "The log-likelihood has the factor 2: P log n - 2 log-likelihood.",
         ),
         "aic": (
             bic_aic,
@@ -527,8 +630,8 @@ bic = Exercise(
         ),
     },
     hints=[
-        "BIC = p log n - 2 log-likelihood, with p the number of free parameters.",
-        "p = (K - 1) weights + K·d means + K·d(d + 1)/2 entries of covariances.",
+        "BIC = P log n - 2 log-likelihood, with P the number of free parameters.",
+        "P = (K - 1) weights + K·d means + K·d(d + 1)/2 entries of covariances.",
     ],
 )
 
@@ -561,7 +664,7 @@ recall_density = Question(
             "And its logarithm may be positive, which will matter when likelihoods grow without limit.",
             True,
         ),
-        "c": ("Probabilities of rare events can exceed 1", "Probabilities never do. A density is none."),
+        "c": ("Probabilities of rare events can exceed 1", "Probabilities never do. A density is not one."),
     },
 )
 recall_expectation = Question(
@@ -606,7 +709,7 @@ singularity = Question(
             "The training likelihood has no maximum there. On new data that component explains nothing.",
         ),
         "b": (
-            "No: it is the best fit to this data and to no other; bound the variances from below",
+            "No: it explains one point of this data, and nothing else; bound the variances from below",
             "A floor on the variances (reg_covar), a prior, or fewer components cure it.",
             True,
         ),

@@ -175,7 +175,7 @@ def check_collapse(
         who = "the covariance that all components share"
     else:
         k = int(collapsed.nonzero()[0])
-        who = f"component {k}, with a weight of {float(parameters.weights[k]) * whole.n_samples:.3g} points,"
+        who = f"component {k}, with a weight of {float(parameters.weights[k]):.3g},"
     raise ValueError(
         f"{who} collapsed in iteration {iteration}: it has no width left in some direction, and the "
         f"likelihood grows there without limit. Raise reg_covar (now {reg_covar:g}), take fewer components, "

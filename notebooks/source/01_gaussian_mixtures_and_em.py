@@ -13,17 +13,17 @@
 # %% [markdown] slideshow={"slide_type": "slide"}
 # # Chapter 1: Gaussian mixtures and EM
 #
-# *About 2 hours alone, or two lectures. Sections marked **core** make a first pass; **deeper** ones can wait.*
+# *Three to four hours alone with the exercises, or two lectures. Sections marked **core** make a first pass; **deeper** ones can wait.*
 #
 # The question of this course is always the same: **what is $p(x)$, and how do I draw from it?** Here is its first
 # honest answer. A mixture of Gaussians is small enough to understand completely, and it draws new data, digits
 # included. It also hides something: which component made each point. Learning with something hidden needs one
 # idea, a **lower bound** on $\log p(x)$. Chapter 3 builds the variational autoencoder on the same bound, and
-# chapter 5 shows what it costs to do without.
+# chapter 5 shows what it costs to train a generator without any bound.
 #
 # **After this chapter you can**
 # - draw from a mixture in two steps, and say who probably made a point;
-# - derive Jensen's inequality, the Kullback-Leibler divergence and the bound, and check each with numbers;
+# - define the Kullback-Leibler divergence, derive Jensen's inequality and the bound, and check each with numbers;
 # - write the EM algorithm in about twenty lines, and say why it can only climb;
 # - recognise what goes wrong (singularities, bad starts, too many components), and repair it;
 # - draw digits that nobody wrote, and say what a mixture cannot do.
@@ -33,7 +33,7 @@
 # $k$: the component that made a point, which we never see (a *latent variable*; later chapters write $z$).
 # $\pi_k$: its weight. $\mu_k, \Sigma_k$: its mean and covariance. $\theta$: all parameters together.
 # $q$: any guess at who made a point, a distribution over the $K$ components.
-# $\mathbb E_q$: the average under $q$. Logarithms are natural, so likelihoods are in *nats*.
+# $\mathbb E_q$: the average under $q$. Logarithms are natural, so log-likelihoods are in *nats*.
 
 # %% slideshow={"slide_type": "skip"}
 import matplotlib.pyplot as plt
@@ -72,14 +72,16 @@ ch01.recall_expectation.answer(...)
 # ## 1.1 One Gaussian is not enough (core)
 #
 # Old Faithful is a geyser in Yellowstone. For 272 eruptions we know how long each lasted and how long the visitors
-# waited for the next one. The simplest model with a density is one Gaussian. Its best parameters are the mean and
-# the covariance of the data; drawing from it is one line.
+# waited for the next one. The simplest model with a density is one Gaussian: we give it the mean and the covariance
+# of the data, and draw from it.
 #
 # > **Predict.** We draw 272 new "eruptions" from the fitted Gaussian. Will they look like the real ones? Where not?
 
 # %% slideshow={"slide_type": "fragment"}
 faithful = data.load_old_faithful().points  # (272, 2): minutes of eruption, minutes of waiting
-one, _ = mixtures.fit_em(faithful, 1)
+one = mixtures.MixtureParameters(
+    torch.ones(1).double(), faithful.mean(0, keepdim=True), faithful.T.cov()[None]
+)
 drawn = mixtures.sample_mixture(one, 272, generator=generator).points
 
 figure, (left, right) = plt.subplots(1, 2, figsize=(9, 3.8), sharex=True, sharey=True)
@@ -120,7 +122,13 @@ print(f"real {share_between(faithful):.0%}   one Gaussian {share_between(many):.
 #
 # $$p(x) = \sum_{k=1}^{K} p(k)\, p(x \mid k) = \sum_{k=1}^{K} \pi_k\, \mathcal N(x \mid \mu_k, \Sigma_k).$$
 #
-# Below, the parameters are set by hand: our eyes did the fitting.
+# In $d$ dimensions the Gaussian density is, with the determinant $|\Sigma|$,
+#
+# $$\mathcal N(x \mid \mu, \Sigma) = (2\pi)^{-d/2}\, |\Sigma|^{-1/2}
+# \exp\!\big({-\tfrac12} (x - \mu)^\top \Sigma^{-1} (x - \mu)\big).$$
+#
+# Below, the parameters are set by hand: our eyes did the fitting. In the picture of the density, each shade is half
+# as dense as the next darker one, so that faint tails show as well.
 
 # %% slideshow={"slide_type": "fragment"}
 by_eye = mixtures.MixtureParameters(
@@ -167,7 +175,8 @@ ch01.sample.check(my_sample)
 # $$r_k(x) = p(k \mid x) = \frac{p(k)\,p(x \mid k)}{p(x)}
 # = \frac{\pi_k\,\mathcal N(x \mid \mu_k, \Sigma_k)}{\sum_j \pi_j\,\mathcal N(x \mid \mu_j, \Sigma_j)}.$$
 #
-# These are the **responsibilities**: for each point, $K$ numbers that sum to 1.
+# $p(k \mid x)$ is called the **posterior** of $k$: what we believe *after* seeing $x$. For a mixture its values are called
+# the **responsibilities**: for each point, $K$ numbers that sum to 1.
 #
 # > **Predict.** Three eruptions: (2.0 min, 50 min), (3.0 min, 66 min), (4.5 min, 85 min). For which of them is the
 # > answer uncertain?
@@ -219,7 +228,7 @@ ch01.responsibilities.check(my_responsibilities)
 # %% slideshow={"slide_type": "fragment"}
 log_joint = torch.tensor([-800.0, -801.0])  # log of π N for two components, at a far point
 print("naive:", log_joint.exp().sum().log().item())  # NBVAL_CHECK_OUTPUT
-print(f"logsumexp: {log_joint.logsumexp(0).item():.4f}")
+print(f"logsumexp: {log_joint.logsumexp(0).item():.2f}")
 
 # %% slideshow={"slide_type": "fragment"}
 for name, parameters in (("one Gaussian", one), ("two, by eye", by_eye)):
@@ -275,27 +284,31 @@ plots.show(
 )
 
 # %% [markdown] slideshow={"slide_type": "subslide"}
-# > **Check.** A formula that we cannot test is a rumour. A thousand random distributions, and the smallest gap.
+# > **Check.** A formula that we cannot test is a rumour. A thousand random distributions: how small does the gap get?
 
 # %% slideshow={"slide_type": "fragment"}
 probability = torch.softmax(torch.randn(1000, 5, generator=generator, dtype=torch.float64), 1)
 values = torch.rand(1000, 5, generator=generator, dtype=torch.float64) * 10
 gap = (probability * values).sum(1).log() - (probability * values.log()).sum(1)
 print("log E[u] - E[log u] is never negative:", bool((gap >= 0).all()))  # NBVAL_CHECK_OUTPUT
+print(f"smallest {gap.min():.4f}, largest {gap.max():.4f}")
 
 # %% [markdown] slideshow={"slide_type": "subslide"}
 # ### The Kullback-Leibler divergence
 # How far is a distribution $q$ from $p$? One measure suits everything that follows,
 #
 # $$\mathrm{KL}(q \,\|\, p) = \mathbb E_q\!\left[\log \frac{q}{p}\right] = \sum_k q_k \log \frac{q_k}{p_k}
-# \quad\text{nats (a term with } q_k = 0 \text{ counts as } 0).$$
+# \quad\text{nats.}$$
+#
+# A term with $q_k = 0$ counts as 0; a term with $q_k > 0$ and $p_k = 0$ makes it infinite.
 #
 # It is never negative, which is Jensen's inequality for $u = p/q$:
 #
 # $$-\mathrm{KL}(q\,\|\,p) = \mathbb E_q\!\left[\log \frac pq\right] \;\le\; \log \mathbb E_q\!\left[\frac pq\right]
 # = \log \sum_{k:\,q_k>0} q_k \frac{p_k}{q_k} \;\le\; \log 1 = 0,$$
 #
-# and it is 0 only if $q = p$. It is **not** a distance: the two directions differ, because each takes its average
+# and it is 0 only if $q = p$: equality in the first step needs a constant $p/q$ wherever $q > 0$, and in the last one that
+# constant has to be 1. It is **not** a distance: the two directions differ, because each takes its average
 # under its own first argument.
 #
 # > **Predict.** $q$ rules out a value that $p$ allows. Which of the two directions becomes infinite?
@@ -332,7 +345,8 @@ ch01.kl.check(my_kl)
 # = \log \sum_k q_k\, \frac{p(k)\,p(x \mid k)}{q_k}
 # \;\ge\; \sum_k q_k \log \frac{p(k)\,p(x \mid k)}{q_k} =: F(q, \theta).$$
 #
-# The logarithm now stands **inside** the sum, where it meets one Gaussian at a time. $F$ is the **lower bound**
+# (Where some $q_k = 0$, the sums run over the other $k$; leaving terms out makes the right side only smaller.) The
+# logarithm now stands **inside** the sum, where it meets one Gaussian at a time. $F$ is the **lower bound**
 # (chapter 3 calls it the ELBO, the *evidence lower bound*). Written as two terms,
 #
 # $$F(q, \theta) = \underbrace{\sum_k q_k \log\big[\pi_k\, \mathcal N(x \mid \mu_k, \Sigma_k)\big]}_{\text{how well } q\text{'s choices explain } x}
@@ -348,7 +362,7 @@ ch01.kl.check(my_kl)
 #
 # $$\boxed{\;\log p(x) = F(q, \theta) + \mathrm{KL}\big(q \,\|\, p(k \mid x)\big)\;}$$
 #
-# The gap is a KL divergence: never negative, and 0 exactly when $q$ is the responsibilities.
+# The gap is a KL divergence: never negative, and 0 exactly when $q$ is the posterior, the responsibilities.
 #
 # > **Check**, with random $q$ for all 272 eruptions.
 
@@ -379,7 +393,7 @@ ax = plots.plot_curves(
 )
 ax.fill_between(q0, bound, log_px, alpha=0.15, color=plots.COLORS[3], label="gap = KL(q ‖ posterior)")
 ax.axvline(posterior, color="grey", linestyle=":", label=f"responsibility {posterior:.2f}")
-ax.legend(loc="lower center")
+ax.legend(loc="lower left", bbox_to_anchor=(0.0, 1.0), ncols=2, fontsize=10)
 plots.show(
     ax,
     alt="The bound as a function of q is a hill under the constant line log p(x). It touches the line "
@@ -405,13 +419,14 @@ ch01.bound.check(my_bound)
 # The bound has two arguments, $q$ (one row for each point) and $\theta$. **Expectation maximisation** raises it in
 # one of them at a time:
 #
-# - **E-step**: $\theta$ stays, $q$ moves. Best is the gap closed: $q = $ the responsibilities.
-# - **M-step**: $q$ stays, $\theta$ moves. Best are weighted averages (next slide).
+# - **E-step**: $\theta$ stays, $q$ moves. The best $q$ closes the gap: the responsibilities.
+# - **M-step**: $q$ stays, $\theta$ moves. The best $\theta$ are weighted averages, derived below.
 #
 # Why can the log-likelihood never fall? After the E-step the bound **touches** it. The M-step raises the bound, and
-# the log-likelihood lies above the bound, so it is at least as high as before plus the gain:
+# the log-likelihood lies above the bound. With $F$ now summed over all points:
 #
-# $$\log p_{\text{new}} \;\ge\; F(q, \theta_{\text{new}}) \;\ge\; F(q, \theta_{\text{old}}) = \log p_{\text{old}}.$$
+# $$\sum_i \log p(x_i \mid \theta_{\text{new}}) \;\ge\; F(q, \theta_{\text{new}}) \;\ge\; F(q, \theta_{\text{old}})
+# = \sum_i \log p(x_i \mid \theta_{\text{old}}).$$
 
 # %% [markdown] slideshow={"slide_type": "subslide"}
 # **The M-step, derived.** With $q$ fixed, its entropy is a constant. What is left of the bound, for all points, is
@@ -422,18 +437,21 @@ ch01.bound.check(my_bound)
 # *Means.* The derivative with respect to $\mu_k$ is $\Sigma_k^{-1} \sum_i q_{ik} (x_i - \mu_k)$. It is 0 for
 # $\mu_k = \frac{1}{N_k} \sum_i q_{ik} x_i$ with the count $N_k = \sum_i q_{ik}$.
 #
-# *Covariances.* With respect to the precision $P_k = \Sigma_k^{-1}$, using $\partial \log|P| / \partial P = P^{-1}$:
-# $\frac12 \sum_i q_{ik} \big[\Sigma_k - (x_i - \mu_k)(x_i - \mu_k)^\top\big] = 0$, so
-# $\Sigma_k = \frac{1}{N_k} \sum_i q_{ik} (x_i - \mu_k)(x_i - \mu_k)^\top$.
+# *Covariances.* First in one dimension, with the precision $P = 1/\sigma^2$: the bracket is
+# $\frac12 \log P - \frac12 P (x_i - \mu_k)^2$, its derivative $\frac12 \big[1/P - (x_i - \mu_k)^2\big]$, and the weighted
+# sum is 0 for $\sigma_k^2 = \frac{1}{N_k} \sum_i q_{ik} (x_i - \mu_k)^2$. In $d$ dimensions the same two steps, entry by
+# entry of the matrix $P_k = \Sigma_k^{-1}$, use $\partial \log|P| / \partial P = P^{-1}$ and
+# $\partial (v^\top P v) / \partial P = v v^\top$: $\Sigma_k = \frac{1}{N_k} \sum_i q_{ik} (x_i - \mu_k)(x_i - \mu_k)^\top$.
 #
 # *Weights.* Maximise $\sum_k N_k \log \pi_k$ while $\sum_k \pi_k = 1$. Written with $w_k = N_k / n$, it is
 # $n \sum_k w_k \log \pi_k = -n\,\mathrm{KL}(w \,\|\, \pi) + \text{const}$: best is $\pi_k = w_k = N_k/n$.
 #
-# Each is the ordinary estimate, with every point counted by its responsibility.
+# The objective is concave in each $\mu_k$ and in each $P_k$, so these zeros are maxima. Each is the ordinary estimate,
+# with every point counted by its responsibility.
 
 # %% [markdown] slideshow={"slide_type": "subslide"}
 # ### EM in twenty lines
-# Read it against the formulas. Nothing is hidden in the package: this is all of it.
+# Read it against the formulas. Only the logarithm of the Gaussian density comes from the package.
 
 
 # %% slideshow={"slide_type": "fragment"} tags=["long"]
@@ -466,14 +484,14 @@ def em(x, parameters, n_steps):
 
 
 # %% [markdown] slideshow={"slide_type": "subslide"}
-# We start from a bad guess on purpose: two wide components whose means sit beside each other in the wrong place.
+# We start from a bad guess on purpose: two wide components, one above the other, in the wrong place.
 #
 # > **Predict.** How many iterations until the ellipses sit on the two clouds: about 3, 15 or 100?
 
 # %% slideshow={"slide_type": "fragment"}
 bad_start = (
     torch.tensor([0.5, 0.5], dtype=torch.float64),
-    torch.tensor([[3.2, 78.0], [3.8, 62.0]], dtype=torch.float64),
+    torch.tensor([[3.8, 62.0], [3.2, 78.0]], dtype=torch.float64),
     torch.tensor([[[1.0, 0.0], [0.0, 150.0]]] * 2, dtype=torch.float64),
 )
 path = em(faithful, bad_start, 40)
@@ -493,7 +511,7 @@ plots.show(
 )
 
 # %% [markdown] slideshow={"slide_type": "subslide"}
-# Now the climb itself. For each iteration we compute three numbers: the log-likelihood, the bound before the E-step
+# After 10 iterations little is left to do. Now the climb itself. For each iteration we compute three numbers: the log-likelihood, the bound before the E-step
 # (with the responsibilities of the step before), and the bound after it. The figure leaves out iteration 0, whose
 # jump would flatten the rest.
 
@@ -539,8 +557,9 @@ ch01.m_step.check(my_m_step)
 
 # %% [markdown] slideshow={"slide_type": "subslide"}
 # ### The package does the same
-# `mixtures.fit_em` adds what a tool needs: starts by k-means, four kinds of covariance, a stopping rule, data in
-# chunks, and clear errors. On Old Faithful it ends where the published fit ends, at -1130.264 nats.
+# `mixtures.fit_em` adds what a tool needs: a start, four kinds of covariance, a stopping rule, data in chunks, and
+# clear errors. Its usual start is **k-means**: put each point wholly into the cluster with the nearest centre, move
+# each centre to the mean of its points, repeat.
 
 # %% slideshow={"slide_type": "fragment"}
 fitted, history = mixtures.fit_em(faithful, 2, tol=1e-10, max_iter=1000, reg_covar=1e-9, generator=generator)
@@ -578,19 +597,21 @@ overlapping[1800:] += 1.5  # one point in ten comes from a second cloud
 start = tuple(torch.tensor(part).double() for part in ([0.9, 0.1], [[0.0], [1.5]], [[[1.0]], [[1.0]]]))
 
 # %% slideshow={"slide_type": "fragment"}
-curves = {bug: broken_em(overlapping, start, bug) for bug in ("none", "no weights", "hard")}
+curves = {bug: broken_em(overlapping, start, bug) for bug in ("no bug", "no weights", "hard")}
 ax = plots.plot_curves(torch.arange(40), curves, xlabel="iteration", ylabel="nats per point")
 plots.show(
     ax,
     alt="Log-likelihood over 40 iterations on two overlapping clouds, started at the truth. Without a bug "
-    "it rises a little and stays; with either bug it falls below its starting value.",
+    "it rises a little and stays; with either bug it falls sharply at first and then recovers in part or in full.",
 )
 for bug, scores in curves.items():
     print(f"{bug:>10}: falls somewhere: {bool((scores.diff() < -1e-9).any())}")
 
 # %% [markdown] slideshow={"slide_type": "fragment"}
-# A log-likelihood that falls is the best alarm that EM has: *print it, and test that it never does.* (Hard
-# assignments with equal round covariances are **k-means**. It climbs a different objective, not this one.)
+# Comparing the first value with the last would miss the bug: the curves fall, and then recover. Checking **every** step
+# catches it. *Record the log-likelihood, and test that it never falls* (with a floor such as `reg_covar`, section 1.8,
+# by more than a hair). Hard assignments with equal weights and one fixed round covariance are k-means: it climbs an
+# objective of its own, not this one.
 
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## 1.7 Two matrix products (deeper)
@@ -600,12 +621,13 @@ for bug, scores in curves.items():
 # $$\log \mathcal N(x \mid \mu, \Sigma) = -\tfrac12\, x^\top P x + x^\top P \mu - \tfrac12\, \mu^\top P \mu
 # + \tfrac12 \log |P| - \tfrac d2 \log 2\pi.$$
 #
-# As a function of $x$ it is **linear in the features** $\phi(x) = [x_i x_j \text{ for } i \le j,\; x,\; 1]$:
-# $\log \pi_k \mathcal N(x \mid \mu_k, \Sigma_k) = \theta_k \cdot \phi(x)$. Families of densities like this are called
-# *exponential families*, and $\theta_k$ the *natural parameters*. So for all points and components at once,
+# As a function of $x$ it is **linear in the features** $\phi(x)$: all products of two coordinates,
+# the coordinates, and 1. So $\log \pi_k \mathcal N(x \mid \mu_k, \Sigma_k) = \eta_k \cdot \phi(x)$. Families of densities like this are called
+# *exponential families*, and the coefficients $\eta_k$ are their *natural parameters* (with the
+# constant as a last entry). So for all points and components at once,
 #
-# - the E-step is one matrix product, $\Phi\,\theta^\top$;
-# - the M-step is another, $r^\top \Phi$: the counts, the sums and the sums of squares, called the **sufficient
+# - the E-step is one matrix product, $\eta\,\Phi$, with one column of $\Phi$ for each point;
+# - the M-step is another, $r\,\Phi^\top$: the counts, the sums and the sums of squares, called the **sufficient
 #   statistics**, because nothing else of the data enters the new parameters.
 #
 # Sums can be collected chunk by chunk, so the data need not even fit in memory.
@@ -613,15 +635,15 @@ for bug, scores in curves.items():
 # %% slideshow={"slide_type": "fragment"}
 centre = faithful.mean(0)
 phi = mixtures.features(faithful - centre, "full")  # (F, n)
-theta = mixtures.natural_parameters(fitted, torch.linalg.inv(fitted.covariances), centre)  # (K, F)
-by_product = (theta @ phi).logsumexp(0)
+eta = mixtures.natural_parameters(fitted, torch.linalg.inv(fitted.covariances), centre)  # (K, F)
+by_product = (eta @ phi).logsumexp(0)
 by_differences = mixtures.e_step(faithful, fitted).log_prob
 print("features per point:", len(phi))  # NBVAL_CHECK_OUTPUT
 print("same log p(x) to 1e-9:", torch.allclose(by_product, by_differences, atol=1e-9))  # NBVAL_CHECK_OUTPUT
 
 # %% [markdown] slideshow={"slide_type": "subslide"}
 # **The price is cancellation.** For a tight cluster far from the centre, $x^\top P x$ and its companions are huge
-# numbers whose difference is small. With relative rounding $\varepsilon$, what is left is wrong by about
+# numbers whose difference is small. With relative rounding $\varepsilon$, what is left is wrong by up to about
 # $\varepsilon \cdot (\text{distance} / \text{width})^2$.
 #
 # > **Predict.** Means at ±10, width 0.001. In float32, $\varepsilon \approx 10^{-7}$: by how many nats is a
@@ -637,9 +659,9 @@ def errors(distance, width, dtype):
     half = torch.full((2,), 0.5, dtype=dtype)
     parameters = mixtures.MixtureParameters(half, means, torch.full((2, 1, 1), width**2, dtype=dtype))
     centre = torch.zeros(1, dtype=torch.float64)
-    theta = mixtures.natural_parameters(parameters, 1 / parameters.covariances, centre).to(dtype)
+    eta = mixtures.natural_parameters(parameters, 1 / parameters.covariances, centre).to(dtype)
     exact = mixtures.e_step(x.double(), mixtures.MixtureParameters(*(part.double() for part in parameters)))
-    product = (theta @ mixtures.features(x, "full")).logsumexp(0)
+    product = (eta @ mixtures.features(x, "full")).logsumexp(0)
     direct = mixtures.e_step(x, parameters).log_prob
     return [(value.double() - exact.log_prob).abs().median().item() for value in (product, direct)]
 
@@ -670,15 +692,16 @@ plots.show(
 print(f"means at ±10, width 0.001, float32: {errors(10.0, 1e-3, torch.float32)[0]:.1f} nats")
 
 # %% [markdown] slideshow={"slide_type": "fragment"}
-# The package predicts this error from the parameters, before and after each step (`mixtures.rounding_error`). Where
-# it exceeds 0.01 nats in float32 ($10^{-6}$ in float64), it takes the slower form by differences.
-# So you get the fast one when it is right, and the right one always.
+# The rule is an upper estimate; the typical error is about ten times smaller. The package predicts it from the parameters, before and after each step (`mixtures.rounding_error`). Where
+# it exceeds 0.01 nats in float32 ($10^{-6}$ in float64), it works component by component, from
+# the differences $x - \mu_k$, which keep their digits.
 
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## 1.8 What goes wrong, and what to do (core)
 #
 # ### A likelihood without a maximum
-# Put one component exactly on a data point and make it narrower and narrower; the other one looks after the rest.
+# Waiting times only. Put one component exactly on a value that was measured, 79 minutes, and make it narrower and
+# narrower; the other one looks after the rest.
 #
 # > **Predict.** As the width goes to 0, does the log-likelihood of the data rise, fall, or settle?
 
@@ -686,27 +709,30 @@ print(f"means at ±10, width 0.001, float32: {errors(10.0, 1e-3, torch.float32)[
 waiting = faithful[:, 1]
 rest = Normal(waiting.mean(), waiting.std())
 widths = torch.logspace(1, -12, 100, dtype=torch.float64)
-spike = Normal(waiting[0], widths[:, None])  # sits on the first point
-log_joint = torch.stack(
-    [0.01 * spike.log_prob(waiting).exp(), (0.99 * rest.log_prob(waiting).exp()).expand(100, -1)]
+spike = Normal(waiting[0], widths[:, None])  # sits on 79 minutes
+log_weights = torch.tensor([0.01, 0.99]).log()
+log_likelihood = torch.logaddexp(
+    log_weights[0] + spike.log_prob(waiting), log_weights[1] + rest.log_prob(waiting)
 )
-log_likelihood = log_joint.sum(0).log().sum(1)
+log_likelihood = log_likelihood.sum(1)  # one value for each width
+print("eruptions that share this value:", int((waiting == waiting[0]).sum()))
 
 # %% slideshow={"slide_type": "fragment"}
 figure, ax = plt.subplots()
-ax.semilogx(widths, log_likelihood, label="with a spike on one point")
+ax.semilogx(widths, log_likelihood, label="with a spike on one value")
 ax.axhline(rest.log_prob(waiting).sum(), color=plots.COLORS[1], linestyle="--", label="one Gaussian alone")
 ax.invert_xaxis()
 ax.set(xlabel="width of the spike (min), narrower to the right", ylabel="log-likelihood (nats)")
 ax.legend()
 plots.show(
     ax,
-    alt="The log-likelihood against the width of a component that sits on one data point, narrower to the "
+    alt="The log-likelihood against the width of a component that sits on one measured value, narrower to the "
     "right: level at first, then rising along a straight line without end as the width falls by powers of ten.",
 )
 
 # %% [markdown] slideshow={"slide_type": "subslide"}
-# It rises without limit, by $\log 10 \approx 2.3$ nats each time the width shrinks by a factor of ten. The maximum
+# It rises without limit. Ten eruptions share this value, so each factor of ten in the width brings
+# $10 \cdot \log 10 \approx 23$ nats. (One point alone would do, at a tenth of the slope.) The maximum
 # likelihood of a mixture **does not exist**; the useful solutions are local maxima. EM that starts near such a spike
 # runs into it, and the package says so instead of returning NaN.
 
@@ -782,21 +808,22 @@ for ax, (start, which, choose) in zip(axes, shown, strict=True):
 plots.show(
     figure,
     alt="Three fits. The worst from random starts: all eight ellipses lie on each other around the whole ring. The worst "
-    "from random_from_data: some ellipses span two clusters while others share one. The best from kmeans: one each.",
+    "from random_from_data: some ellipses span two or three clusters, and others share one. The best from kmeans: one each.",
 )
 
 # %% [markdown] slideshow={"slide_type": "fragment"}
-# The fit in the middle is stuck at a **local maximum**: no small step improves it. On the left, components that start
+# The best starts spread the components out first: kmeans and k-means++ do, the two random kinds do not. The fit in
+# the middle is stuck at a **local maximum**: no small step improves it. On the left, components that start
 # alike stay alike: their responsibilities differ so little that EM hardly moves them apart (a saddle, on which it
 # stopped because the bound changed by less than `tol`). Practical advice: start from k-means, take several starts
 # (`n_init`), keep the highest.
 
 # %% [markdown] slideshow={"slide_type": "subslide"}
 # ### How many components?
-# More components always fit the *training* data better, so the training log-likelihood cannot choose. Two judges can:
+# More components can always fit the *training* data at least as well, so its log-likelihood cannot choose. Two judges can:
 #
 # - **held-out data**: the log-likelihood of points that EM has not seen;
-# - the **Bayesian information criterion**, $\text{BIC} = p \log n - 2 \log \text{likelihood}$, with $p$ free
+# - the **Bayesian information criterion**, $\text{BIC} = P \log n - 2 \log \text{likelihood}$, with $P$ free
 #   parameters: lower is better. It needs no held-out data.
 #
 # Iris: 150 flowers of three species, four measurements each. The judges do not see the species.
@@ -835,8 +862,8 @@ plots.show(
 print("BIC chooses", ks[bic.index(min(bic))], "and held-out data", ks[held_out.index(max(held_out))])
 
 # %% [markdown] slideshow={"slide_type": "fragment"}
-# Two of the three species overlap so much that one tilted Gaussian explains both nearly as well as two, and 15 more
-# parameters do not pay for themselves under the BIC. **A component is not a class.** It is a piece of density, and
+# Held-out data prefer three by a hair, the BIC two. Two of the three species overlap so much that one tilted Gaussian
+# explains both nearly as well as two, and under the BIC 15 more parameters do not pay for themselves. **A component is not a class.** It is a piece of density, and
 # nobody told the mixture about species.
 
 # %% [markdown] slideshow={"slide_type": "skip"}
@@ -900,7 +927,8 @@ plots.show(
 )
 
 # %% [markdown] slideshow={"slide_type": "subslide"}
-# Now draw. Two steps, as in section 1.2: a component, then a point; then back to pixels.
+# With 100 components there are about 100 digits for the 526 numbers of each: they learn their digits by heart. Now
+# draw. Two steps, as in section 1.2: a component, then a point; then back to pixels.
 
 # %% slideshow={"slide_type": "fragment"}
 real = to_images(test_codes[:10])
@@ -931,8 +959,8 @@ plots.show(
 
 # %% [markdown] slideshow={"slide_type": "subslide"}
 # ### Grey values need care (deeper)
-# A density must not be asked about values that never vary. Grey values are whole numbers, and many pixels of the
-# small 8×8 digits are always 0. A Gaussian can become as narrow there as it likes.
+# A density breaks down on values that never vary. The grey values of the small 8×8 digits are multiples of 1/16, and
+# some pixels are always 0. A Gaussian can become as narrow there as it likes, as on the 79 minutes of section 1.8.
 #
 # > **Break it.** Fit the pixels as they are, with a floor under the variances of 10⁻², 10⁻⁴ and 10⁻⁶.
 # > *Predict: which looks best on unseen digits?*
@@ -940,23 +968,35 @@ plots.show(
 # %% slideshow={"slide_type": "fragment"}
 digits = data.load_digits().images.flatten(1).double()  # (1797, 64), multiples of 1/16
 shuffled = digits[torch.randperm(len(digits), generator=generator)]
+noise = torch.rand(shuffled.shape, generator=generator, dtype=torch.float64)
+smooth = shuffled + noise / 16  # each grey level, a multiple of 1/16, becomes an interval of that width
+
+
+def held_out_score(points, n_components, floor, n_init=1):
+    fit, _ = mixtures.fit_em(points[:1437], n_components, reg_covar=floor, n_init=n_init, generator=generator)
+    return mixtures.e_step(points[1437:], fit).log_prob.mean().item(), fit
+
+
 for floor in (1e-2, 1e-4, 1e-6):
-    broken, _ = mixtures.fit_em(shuffled[:1437], 1, reg_covar=floor)
-    print(
-        f"floor {floor:.0e}: held-out {mixtures.e_step(shuffled[1437:], broken).log_prob.mean():.1f} nats per image"
-    )
+    print(f"floor {floor:.0e}: held out {held_out_score(shuffled, 1, floor)[0]:.1f} nats per image")
 
 # %% [markdown] slideshow={"slide_type": "fragment"}
 # The floor decides, not the model: those numbers say nothing about digits. **Dequantisation** repairs it. Add
-# uniform noise of the width of one grey level, so that each whole number becomes an interval that a density can
-# fill. Now a narrow spike gains nothing, and the held-out curve has an honest peak.
+# uniform noise of the width of one grey level (`smooth` above), so that each value becomes an interval that a density
+# can fill.
 
 # %% slideshow={"slide_type": "fragment"}
-noise = torch.rand(shuffled.shape, generator=generator, dtype=torch.float64)
-smooth = shuffled + noise / 16  # each grey level, a multiple of 1/16, becomes an interval of that width
+for floor in (1e-2, 1e-4, 1e-6):
+    print(f"floor {floor:.0e}: held out {held_out_score(smooth, 1, floor)[0]:.1f} nats per image")
+
+# %% [markdown] slideshow={"slide_type": "fragment"}
+# Below the variance of the noise itself, $(1/16)^2/12 \approx 3 \cdot 10^{-4}$, the floor no longer matters for one
+# Gaussian. With many components it still does, as a guard against learning by heart: choose it, like $K$, on held-out
+# digits. Here with a floor of $10^{-3}$:
+
+# %% slideshow={"slide_type": "fragment"}
 ks = (1, 2, 5, 10, 20)
-small = [mixtures.fit_em(smooth[:1437], k, reg_covar=1e-3, n_init=3, generator=generator)[0] for k in ks]
-held_out = [mixtures.e_step(smooth[1437:], parameters).log_prob.mean().item() for parameters in small]
+held_out, small = zip(*[held_out_score(smooth, k, 1e-3, n_init=3) for k in ks], strict=True)
 for k, score in zip(ks, held_out, strict=True):
     print(f"K = {k:2}   held out {score:.1f} nats per image")
 
@@ -973,7 +1013,7 @@ plots.show(
 )
 
 # %% [markdown] slideshow={"slide_type": "slide"}
-# ## 1.10 Why one cluster each is not enough (core)
+# ## 1.10 Why one hidden choice is not enough (core)
 #
 # This plane will come back in every chapter: two moons inside a ring of eight Gaussians. Each family of models will
 # be fitted to it and drawn in the same way. Here is the mixture's turn.
@@ -1022,10 +1062,12 @@ for m in (1, 2, 3, 4):
     signs = torch.randint(2, (2000, m), generator=generator) * 2 - 1
     x = signs + 0.3 * torch.randn(2000, m, generator=generator, dtype=torch.float64)
     scores = {}
-    for k in (1, 2, 4, 8, 16, 32):
+    for k in (1, 2, 3, 4, 6, 8, 12, 16, 24):
         settings = {"covariance_type": "diag", "n_init": 3, "max_iter": 200, "random_state": 0}
         scores[k] = mixtures.GaussianMixture(k, **settings).fit(x).bic(x)
-    print(f"m = {m}: the BIC chooses {min(scores, key=scores.get):2} components;  a code needs {m} numbers")
+    print(
+        f"m = {m}: the BIC chooses {min(scores, key=scores.get):2} components;  a list of switches has length {m}"
+    )
 
 # %% [markdown] slideshow={"slide_type": "fragment"}
 # The number of components doubles with every switch. Writing down the $m$ switches is a **distributed code**:
@@ -1048,8 +1090,9 @@ ch01.distributed.answer(...)
 # - The likelihood has no maximum; a floor, a good start and held-out data keep EM honest.
 # - One hidden choice for each point is too few: combinations need a distributed code.
 #
-# **What comes next.** In a mixture the posterior is a short sum. When the hidden thing is a vector of numbers, the
-# sum becomes an integral that nobody can do, and $q$ will have to be *learned*: that is the VAE.
+# **What comes next.** In a mixture $p(x)$, the denominator of the posterior, is a short sum. When the hidden thing is a
+# vector of numbers, the sum becomes an integral that in general has no closed form, and $q$ will have to be *learned*:
+# that is the VAE.
 
 # %% [markdown] slideshow={"slide_type": "skip"}
 # ### Questions to think about
