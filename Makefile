@@ -26,11 +26,9 @@ $(VENV)/installed: pyproject.toml requirements.lock
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	$(BIN)/python -c "import sys; assert (3, 11) <= sys.version_info < (3, 14), \
 	    'Python 3.11 to 3.13 is needed, this is ' + sys.version + ': make PYTHON=python3.12 ...'"
-	if $(BIN)/pip install --quiet uv==$(UV_VERSION); then \
-	    $(BIN)/uv pip install --quiet --python $(BIN)/python --constraint requirements.lock --editable ".[dev]"; \
-	else \
-	    $(BIN)/pip install --quiet --constraint requirements.lock --editable ".[dev]"; \
-	fi
+	($(BIN)/pip install --quiet uv==$(UV_VERSION) \
+	    && $(BIN)/uv pip install --quiet --python $(BIN)/python --constraint requirements.lock --editable ".[dev]") \
+	    || $(BIN)/pip install --quiet --constraint requirements.lock --editable ".[dev]"
 	touch $@
 
 lab: setup  ## copy the notebooks into workspace/ (never overwriting) and open JupyterLab there
@@ -40,10 +38,10 @@ lab: setup  ## copy the notebooks into workspace/ (never overwriting) and open J
 fresh: setup  ## NOTEBOOK=01: a new copy of one notebook beside your old one
 	$(BIN)/python tools/workspace.py --fresh "$(NOTEBOOK)"
 
-test: setup  ## all tests: the package, and every notebook run from start to end
+test: setup  ## all tests: lint and types, the package, every notebook from start to end
 	$(BIN)/python -m pytest tests notebooks --nbval-lax
 
-check: setup lint  ## the quick tests, without running the notebooks
+check: setup  ## lint, types and the quick tests, without running the notebooks
 	$(BIN)/python -m pytest tests
 
 lint: setup  ## format check, lint, types

@@ -1,30 +1,46 @@
 """Checks of what users pass in. Each error names the argument, what came, and what to do."""
 
 import math
+import operator
 from collections.abc import Collection
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 
-__all__ = ["check_choice", "check_count", "check_finite", "check_number", "check_points", "check_tensor"]
+__all__ = [
+    "as_float_tensor",
+    "check_choice",
+    "check_count",
+    "check_finite",
+    "check_number",
+    "check_points",
+    "check_tensor",
+]
 
 
 def check_count(value: Any, name: str, *, minimum: int = 1) -> int:
     """Return `value` if it is an integer of at least `minimum`, else raise."""
-    if isinstance(value, bool) or not hasattr(value, "__index__"):
+    try:
+        number = None if isinstance(value, bool) else operator.index(value)
+    except TypeError:
+        number = None
+    if number is None or (isinstance(value, Tensor) and value.is_floating_point()):
         raise TypeError(f"{name} must be an integer, got {value!r} ({type(value).__name__})")
-    if value < minimum:
-        raise ValueError(f"{name} must be at least {minimum}, got {value}")
-    return int(value)
+    if number < minimum:
+        raise ValueError(f"{name} must be at least {minimum}, got {number}")
+    return number
 
 
 def check_number(value: Any, name: str, *, minimum: float = -math.inf, above: float = -math.inf) -> float:
     """Return `value` as a float if it is a finite number, at least `minimum` and greater than `above`."""
     try:
-        number = float(value)
+        number = math.nan if isinstance(value, bool | str) else float(value)
     except (TypeError, ValueError):
-        raise TypeError(f"{name} must be a number, got {value!r} ({type(value).__name__})") from None
+        number = math.nan
+    if math.isnan(number) and not isinstance(value, float):
+        raise TypeError(f"{name} must be a number, got {value!r} ({type(value).__name__})")
     if not math.isfinite(number):
         raise ValueError(f"{name} must be finite, got {number}")
     if number < minimum:
@@ -50,6 +66,32 @@ def check_tensor(x: Any, name: str) -> Tensor:
     return x
 
 
+def as_float_tensor(x: Any, name: str) -> Tensor:
+    """`x`, an array, a tensor or nested lists, as a float32 or float64 tensor, without a copy where possible.
+
+    Half precision becomes float32; integers and anything wider become float64.
+    """
+    if not isinstance(x, Tensor):
+        try:
+            array = np.asarray(x)
+        except ValueError:
+            array = np.array(None)
+        if array.dtype.kind not in "fiub":
+            raise TypeError(f"{name} must hold real numbers, got {type(x).__name__} of dtype {array.dtype}")
+        if array.dtype.kind == "f":
+            array = array.astype(np.float32 if array.dtype.itemsize <= 4 else np.float64, copy=False)
+        else:
+            array = array.astype(np.float64)
+        if not array.flags.writeable or any(stride < 0 for stride in array.strides):
+            array = array.copy()  # what PyTorch cannot wrap
+        return torch.from_numpy(array)
+    if x.is_complex():
+        raise TypeError(f"{name} must hold real numbers, got a tensor of dtype {x.dtype}")
+    if x.dtype in (torch.float32, torch.float64):
+        return x
+    return x.to(torch.float32 if x.is_floating_point() else torch.float64)
+
+
 def check_finite(x: Tensor, name: str) -> Tensor:
     """Return `x` if it has neither NaN nor infinity, else raise with the place of the first."""
     # One pass in the common case: a sum is finite only if every term is (or if it overflows: look closer).
@@ -64,14 +106,14 @@ def check_finite(x: Tensor, name: str) -> Tensor:
 
 
 def check_points(x: Any, name: str, *, n_features: int | None = None) -> Tensor:
-    """Return `x` if it is a finite floating-point tensor of shape (n, d), n and d at least 1.
+    """Return `x` as a finite floating-point tensor of shape (n, d), n and d at least 1.
 
     Args:
-        x: what the user passed.
+        x: what the user passed: a tensor, an array, or nested lists.
         name: the argument's name, for the error.
         n_features: the d that is expected, if one is.
     """
-    x = check_tensor(x, name)
+    x = as_float_tensor(x, name)
     if x.ndim != 2 or 0 in x.shape:
         cure = f"; {name}.unsqueeze(1) makes one column of it" if x.ndim == 1 else ""
         raise ValueError(

@@ -1,8 +1,9 @@
 """Gaussian mixtures and EM: the algorithm as pure functions, and as a scikit-learn estimator."""
 
-from course_utils.mixtures.em import EStep, e_step, fit_em, has_converged, lower_bound, m_step
+from course_utils.mixtures.em import Collapse, e_step, fit_em, has_converged, lower_bound, m_step
 from course_utils.mixtures.gaussian_mixture import GaussianMixture
 from course_utils.mixtures.parameters import (
+    EStep,
     MixtureParameters,
     MixtureSample,
     check_parameters,
@@ -10,19 +11,14 @@ from course_utils.mixtures.parameters import (
     n_free_parameters,
     sample_mixture,
 )
-from course_utils.mixtures.sufficient_statistics import (
-    Statistics,
-    features,
-    natural_parameters,
-    rounding_error,
-)
+from course_utils.mixtures.sufficient_statistics import features, natural_parameters
 
 __all__ = [
+    "Collapse",
     "EStep",
     "GaussianMixture",
     "MixtureParameters",
     "MixtureSample",
-    "Statistics",
     "check_parameters",
     "e_step",
     "features",
@@ -33,6 +29,5 @@ __all__ = [
     "m_step",
     "n_free_parameters",
     "natural_parameters",
-    "rounding_error",
     "sample_mixture",
 ]

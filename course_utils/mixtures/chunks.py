@@ -7,23 +7,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from course_utils.validation import check_points
+from course_utils.validation import as_float_tensor, check_points
 
-__all__ = ["Chunks", "sample_rows"]
+__all__ = ["EMPTY", "Chunks", "is_array", "sample_rows"]
 
-
-def as_float_tensor(block: Any) -> Tensor:
-    """`block` as a float32 or float64 tensor, without a copy where memory allows it."""
-    if not isinstance(block, Tensor):
-        block = np.asarray(block)
-        if block.dtype.kind not in "fiub":
-            raise TypeError(f"x must hold real numbers, got dtype {block.dtype}")
-        if not block.flags.writeable or any(stride < 0 for stride in block.strides):
-            block = block.copy()  # what PyTorch cannot wrap
-        block = torch.from_numpy(block)
-    if block.dtype in (torch.float32, torch.float64):
-        return block.detach()
-    return block.detach().to(torch.float32 if block.is_floating_point() else torch.float64)
+EMPTY = "x is empty: it gave no block of data; pass at least one block of shape (n, d)"
 
 
 def is_array(data: Any) -> bool:
@@ -31,7 +19,7 @@ def is_array(data: Any) -> bool:
     if isinstance(data, Tensor) or hasattr(data, "__array__") or hasattr(data, "shape"):
         return True
     if isinstance(data, list | tuple):
-        return not data or not (is_array(data[0]) and np.ndim(data[0]) == 2)
+        return not (data and is_array(data[0]) and np.ndim(data[0]) == 2) and data != []
     return not hasattr(data, "__iter__")
 
 
@@ -63,10 +51,10 @@ class Chunks:
         for block in [self.data] if is_array(self.data) else self.data:
             if not hasattr(block, "shape"):
                 block = np.asarray(block)
-            if len(block.shape) != 2 or 0 in block.shape:
-                check_points(as_float_tensor(block), "x")  # raises, and says what is wrong
-            for start in range(0, len(block), self.rows or len(block)):
-                piece = as_float_tensor(block[start : start + (self.rows or len(block))])
+            if len(block.shape) != 2 or block.shape[1] == 0:
+                check_points(block, "x")  # raises, and says what is wrong
+            for start in range(0, len(block), self.rows or max(len(block), 1)):
+                piece = as_float_tensor(block[start : start + (self.rows or len(block))], "x")
                 yield check_points(piece, "x", n_features=n_features)
                 n_features = piece.shape[1]
 
@@ -86,5 +74,5 @@ def sample_rows(chunks: Iterable[Tensor], n_rows: int, *, generator: torch.Gener
             keys, index = keys.topk(n_rows, largest=False)
             kept = kept[index.to(kept.device)]
     if kept is None:
-        raise ValueError("x is empty: it gave no block of data; pass at least one block of shape (n, d)")
+        raise ValueError(EMPTY)
     return kept

@@ -5,20 +5,22 @@ Source: Dempster, Laird and Rubin (1977); as ascent on a bound, Neal and Hinton 
 
 import warnings
 from collections.abc import Callable, Iterable
-from typing import Any, NamedTuple
+from typing import Any
 
 import torch
 from torch import Tensor
 
 from course_utils import training
 from course_utils.history import History
-from course_utils.mixtures.chunks import Chunks
+from course_utils.mixtures.chunks import EMPTY, Chunks
 from course_utils.mixtures.parameters import (
     COVARIANCE_TYPES,
+    EStep,
     MixtureParameters,
     check_parameters,
     covariance_shape,
     log_joint,
+    posterior,
 )
 from course_utils.mixtures.starts import INIT_PARAMS, initial_responsibilities, rows_to_start_from
 from course_utils.mixtures.sufficient_statistics import (
@@ -34,35 +36,33 @@ from course_utils.validation import check_choice, check_count, check_number, che
 
 ROWS_TO_DESCRIBE = 100_000
 
-__all__ = ["EStep", "e_step", "fit_em", "has_converged", "lower_bound", "m_step"]
+__all__ = ["Collapse", "e_step", "fit_em", "has_converged", "initial_parameters", "lower_bound", "m_step"]
 
 
-class EStep(NamedTuple):
-    """What the E-step gives: who made each point, and how likely the point is."""
-
-    responsibilities: Tensor  # (n, K), p(component k | xₙ), rows sum to 1
-    log_prob: Tensor  # (n,), log p(xₙ) in nats
+class Collapse(ValueError):
+    """A component without width: the likelihood grows without limit there."""
 
 
-def e_step(x: Tensor, parameters: MixtureParameters) -> EStep:
+def e_step(x: Any, parameters: MixtureParameters) -> EStep:
     """Responsibilities rₙₖ = πₖ N(xₙ | μₖ, Σₖ) / Σⱼ πⱼ N(xₙ | μⱼ, Σⱼ), by Bayes' rule.
 
     Args:
-        x: points (n, d).
-        parameters: of the mixture, in the same dtype.
+        x: points (n, d), array or tensor; the result has its dtype and device.
+        parameters: of the mixture.
 
     Returns:
         `responsibilities` (n, K) and `log_prob` (n,), the logarithm of the denominator, in nats.
+
+    Raises:
+        ValueError: for NaN, wrong shapes, or parameters that describe no mixture.
     """
-    check_parameters(parameters)
+    parameters = check_parameters(parameters)
     x = check_points(x, "x", n_features=parameters.means.shape[1])
-    joint = log_joint(x, parameters)  # (n, K)
-    log_prob = joint.logsumexp(1)
-    return EStep((joint - log_prob[:, None]).exp(), log_prob)
+    return posterior(x, MixtureParameters(*(part.to(x) for part in parameters)))
 
 
 def m_step(
-    x: Tensor, responsibilities: Tensor, *, covariance_type: str = "full", reg_covar: float = 1e-6
+    x: Any, responsibilities: Any, *, covariance_type: str = "full", reg_covar: float = 1e-6
 ) -> MixtureParameters:
     """Parameters that maximise the bound for given responsibilities: weighted shares, means, covariances.
 
@@ -73,32 +73,44 @@ def m_step(
         responsibilities: (n, K), non-negative, each row summing to 1.
         covariance_type: "full", "tied" (one matrix for all), "diag" or "spherical".
         reg_covar: added to every variance.
+
+    Returns:
+        The parameters, in the dtype of x.
+
+    Raises:
+        ValueError: for NaN, wrong shapes, or responsibilities whose rows do not sum to 1.
     """
     x = check_points(x, "x")
-    responsibilities = check_points(responsibilities, "responsibilities")
+    responsibilities = check_responsibilities(responsibilities, len(x), "responsibilities")
     check_choice(covariance_type, "covariance_type", COVARIANCE_TYPES)
-    check_number(reg_covar, "reg_covar", minimum=0)
-    if len(responsibilities) != len(x):
-        raise ValueError(
-            f"responsibilities must have one row per row of x, {len(x)}, got {len(responsibilities)}"
-        )
-    if (responsibilities < 0).any() or not torch.allclose(
-        responsibilities.sum(1), responsibilities.new_ones(()), atol=1e-4
-    ):
-        raise ValueError(
-            "responsibilities must be non-negative with rows that sum to 1; divide each row by its sum"
-        )
-    statistics = weighted_statistics(x, responsibilities.to(x.dtype), covariance_type)
+    reg_covar = check_number(reg_covar, "reg_covar", minimum=0)
+    statistics = weighted_statistics(x, responsibilities.to(x), covariance_type)
     return maximise(statistics, covariance_type, reg_covar, x.dtype)
 
 
-def lower_bound(x: Tensor, responsibilities: Tensor, parameters: MixtureParameters) -> Tensor:
+def check_responsibilities(responsibilities: Any, n_samples: int, name: str) -> Tensor:
+    """Return `responsibilities` as a tensor (n_samples, K) if its rows are distributions, else raise."""
+    q = check_points(responsibilities, name)
+    if len(q) != n_samples:
+        raise ValueError(f"{name} must have one row per row of x, {n_samples}, got {len(q)}")
+    if (q < 0).any() or not torch.allclose(q.sum(1), q.new_ones(()), atol=1e-4):
+        raise ValueError(f"{name} must be non-negative with rows that sum to 1; divide each row by its sum")
+    return q
+
+
+def lower_bound(x: Any, responsibilities: Any, parameters: MixtureParameters) -> Tensor:
     """Bound on log p(x) for any responsibilities q: Σₖ qₖ (log πₖ N(x | μₖ, Σₖ) - log qₖ), shape (n,), nats.
 
     log p(x) minus this is KL(q ‖ p(k | x)), so that the bound is tight after an E-step.
+
+    Raises:
+        ValueError: for NaN, wrong shapes, or responsibilities whose rows do not sum to 1.
     """
+    x = check_points(x, "x", n_features=parameters.means.shape[1])
+    q = check_responsibilities(responsibilities, len(x), "responsibilities").to(x)
+    if q.shape[1] != len(parameters.means):
+        raise ValueError(f"responsibilities must have {len(parameters.means)} columns, got {q.shape[1]}")
     joint = log_joint(x, parameters)
-    q = responsibilities
     return torch.where(q > 0, q * joint, 0).sum(1) - torch.special.xlogy(q, q).sum(1)
 
 
@@ -140,15 +152,22 @@ def initial_parameters(
 
 def describe(chunks: Iterable[Tensor], covariance_type: str) -> tuple[Statistics, torch.dtype]:
     """Statistics of all the data under one component, in one pass, and its dtype."""
-    kind = "tied" if covariance_type == "tied" else "diag"
+    shape = "tied" if covariance_type == "tied" else "diag"  # the whole scatter matters for tied only
     whole: Statistics | None = None
+    dtypes = set()
     for x in chunks:
-        part = weighted_statistics(x, x.new_ones(len(x), 1), kind)
-        whole = part if whole is None else merge(whole, part, kind)
-        dtype = x.dtype
+        part = weighted_statistics(x, x.new_ones(len(x), 1), shape)
+        whole = part if whole is None else merge(whole, part, shape)
+        dtypes.add(x.dtype)
     if whole is None:
-        raise ValueError("x is empty: it gave no block of data; pass at least one block of shape (n, d)")
-    return whole, dtype
+        raise ValueError(EMPTY)
+    if len(dtypes) > 1:
+        raise ValueError(
+            f"x has blocks of {' and '.join(sorted(map(str, dtypes)))}; convert them to one dtype"
+        )
+    if not whole.scatters.isfinite().all():
+        raise ValueError("x holds numbers whose squares overflow; divide it by a constant, or use float64")
+    return whole, dtypes.pop()
 
 
 def has_converged(history: History, tol: float) -> bool:
@@ -164,11 +183,14 @@ def check_collapse(
     means, covariances = parameters.means, parameters.covariances
     eps = torch.finfo(means.dtype).eps
     if covariances.ndim == 3:
-        factors, info = torch.linalg.cholesky_ex(covariances)
-        narrowest = factors.diagonal(dim1=1, dim2=2).amin(1).masked_fill(info > 0, 0)  # standard deviations
+        stds = covariances.diagonal(dim1=1, dim2=2).clamp_min(torch.finfo(means.dtype).tiny).sqrt()
+        correlations = covariances / (stds[:, :, None] * stds[:, None, :])
+        factors, info = torch.linalg.cholesky_ex(correlations)
+        flat = (info > 0) | (factors.diagonal(dim1=1, dim2=2).square().amin(1) <= 10 * eps)
     else:
-        narrowest = covariances.clamp_min(0).sqrt().amin(1)
-    collapsed = narrowest <= 10 * eps * means.abs().amax()
+        stds = covariances.clamp_min(0).sqrt()
+        flat = torch.zeros(len(stds), dtype=torch.bool, device=stds.device)
+    collapsed = flat | (stds <= 10 * eps * means.abs()).any(1)  # narrower than the rounding of its mean
     if not collapsed.any():
         return
     if len(covariances) == 1 and len(means) > 1:
@@ -176,7 +198,7 @@ def check_collapse(
     else:
         k = int(collapsed.nonzero()[0])
         who = f"component {k}, with a weight of {float(parameters.weights[k]):.3g},"
-    raise ValueError(
+    raise Collapse(
         f"{who} collapsed in iteration {iteration}: it has no width left in some direction, and the "
         f"likelihood grows there without limit. Raise reg_covar (now {reg_covar:g}), take fewer components, "
         "another start (another seed, or n_init), a simpler covariance_type, or scale features that hardly vary"
@@ -213,6 +235,11 @@ def climb(
     try:
         for step in training.steps(max_iter, history, label=f"EM, {len(parameters.means)} components"):
             statistics, after = one_iteration(chunks, parameters, whole, covariance_type, reg_covar)
+            if statistics.n_samples != whole.n_samples:
+                raise ValueError(
+                    f"x gave {whole.n_samples} rows at first and {statistics.n_samples} in iteration {step + 1}; "
+                    "its __iter__ must start anew each time"
+                )
             check_collapse(after, whole, reg_covar, iteration=step + 1)
             parameters = after
             history.record(bound=statistics.log_likelihood / whole.n_samples)
@@ -223,6 +250,7 @@ def climb(
     return parameters, history
 
 
+@torch.no_grad()
 def fit_em(
     x: Any,
     n_components: int,
@@ -261,46 +289,52 @@ def fit_em(
         ValueError: for bad input, and when a component collapses.
     """
     k = check_count(n_components, "n_components")
-    kind = check_choice(covariance_type, "covariance_type", COVARIANCE_TYPES)
+    check_choice(covariance_type, "covariance_type", COVARIANCE_TYPES)
     check_choice(init_params, "init_params", INIT_PARAMS)
-    check_count(n_init, "n_init")
-    check_count(max_iter, "max_iter")
-    check_number(tol, "tol", minimum=0)
-    check_number(reg_covar, "reg_covar", minimum=0)
-    whole, dtype = describe(Chunks(x, rows=ROWS_TO_DESCRIBE), kind)
+    n_init = check_count(n_init, "n_init")
+    max_iter = check_count(max_iter, "max_iter")
+    tol = check_number(tol, "tol", minimum=0)
+    reg_covar = check_number(reg_covar, "reg_covar", minimum=0)
+    whole, dtype = describe(Chunks(x, rows=ROWS_TO_DESCRIBE), covariance_type)
     n_features = whole.means.shape[1]
     if whole.n_samples < k:
         raise ValueError(f"n_components must be at most the number of samples, {whole.n_samples}, got {k}")
-    if start is None:
-        rows = rows_to_start_from(x, generator=generator)
+    rows = rows_to_start_from(x, generator=generator) if start is None else None
 
-        def start() -> MixtureParameters:
-            return initial_parameters(rows, k, init_params, kind, reg_covar, generator)
-
-    chunks = Chunks(x, rows=rows_per_chunk(k, n_features, kind))
-    runs = []
-    for _ in range(n_init):
-        parameters = start() if callable(start) else start
-        check_parameters(parameters, n_features=n_features)
-        if (got := parameters.covariances.shape) != (wanted := covariance_shape(k, n_features, kind)):
+    def first_parameters() -> MixtureParameters:
+        if rows is not None:
+            return initial_parameters(rows, k, init_params, covariance_type, reg_covar, generator)
+        given = check_parameters(start() if callable(start) else start, n_features=n_features)  # type: ignore[arg-type]
+        if (got := given.covariances.shape) != (wanted := covariance_shape(k, n_features, covariance_type)):
             raise ValueError(
-                f"start must have covariances of shape {wanted} for {k} {kind} component(s), got {tuple(got)}"
+                f"start must have covariances of shape {wanted} for {k} {covariance_type} component(s), "
+                f"got {tuple(got)}"
             )
-        parameters = MixtureParameters(*(part.to(dtype) for part in parameters))
-        run = climb(
-            chunks,
-            parameters,
-            whole,
-            covariance_type=kind,
-            max_iter=max_iter,
-            tol=tol,
-            reg_covar=reg_covar,
-        )
-        runs.append(run)
-        if run[1].interrupted or not callable(start):
+        return MixtureParameters(*(part.to(whole.means.device, dtype, copy=True) for part in given))
+
+    chunks = Chunks(x, rows=rows_per_chunk(k, n_features, covariance_type))
+    settings = {"covariance_type": covariance_type, "max_iter": max_iter, "tol": tol, "reg_covar": reg_covar}
+    runs: list[tuple[MixtureParameters, History]] = []
+    collapses: list[Collapse] = []
+    interrupted = False
+    for _ in range(n_init if start is None or callable(start) else 1):
+        try:
+            runs.append(climb(chunks, first_parameters(), whole, **settings))  # type: ignore[arg-type]
+        except Collapse as collapse:
+            collapses.append(collapse)
+            continue
+        except KeyboardInterrupt:  # before the first step of a start: the finished ones stay
+            if not runs:
+                raise
+            interrupted = True
+        if interrupted := interrupted or runs[-1][1].interrupted:
             break
+    if not runs:
+        raise collapses[0]
+    if collapses:
+        warnings.warn(f"{len(collapses)} of {n_init} starts collapsed and were left out", stacklevel=2)
     best = max(runs, key=lambda run: run[1].last("bound") if "bound" in run[1] else -torch.inf)
-    if runs[-1][1].interrupted:
+    if interrupted:
         best[1].interrupted = True
         warnings.warn("EM was interrupted; the parameters are the best so far, not converged", stacklevel=2)
     return best

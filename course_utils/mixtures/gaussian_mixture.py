@@ -12,10 +12,11 @@ from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted, validate_data
 from torch import Tensor
 
-from course_utils.mixtures.chunks import Chunks, as_float_tensor, is_array
-from course_utils.mixtures.em import EStep, e_step, fit_em, has_converged, initial_parameters
+from course_utils.mixtures.chunks import EMPTY, Chunks, is_array
+from course_utils.mixtures.em import e_step, fit_em, has_converged, initial_parameters
 from course_utils.mixtures.parameters import (
     COVARIANCE_TYPES,
+    EStep,
     MixtureParameters,
     check_parameters,
     covariance_shape,
@@ -23,7 +24,7 @@ from course_utils.mixtures.parameters import (
     sample_mixture,
 )
 from course_utils.mixtures.starts import INIT_PARAMS, rows_to_start_from
-from course_utils.validation import check_choice, check_count, check_number
+from course_utils.validation import as_float_tensor, check_choice, check_count, check_number
 
 __all__ = ["GaussianMixture"]
 
@@ -161,10 +162,14 @@ class GaussianMixture(DensityMixin, BaseEstimator):
 
     def score(self, X: Any, y: Any = None) -> float:
         """Mean log-density of the rows, in nats per example."""
-        return float(self.score_samples(X).mean(dtype=np.float64))
+        n_samples, total = self._log_likelihood(X)
+        return total / n_samples
 
     def sample(self, n_samples: int = 1) -> tuple[np.ndarray, np.ndarray]:
-        """Draw points (n_samples, n_features) and the components (n_samples,) that they come from."""
+        """Draw points (n_samples, n_features) and the components (n_samples,) that they come from.
+
+        The rows are in random order; scikit-learn groups them by component.
+        """
         check_is_fitted(self)
         seed = int(check_random_state(self.random_state).randint(2**31 - 1))
         drawn = sample_mixture(self.parameters_, n_samples, generator=torch.Generator().manual_seed(seed))
@@ -172,18 +177,23 @@ class GaussianMixture(DensityMixin, BaseEstimator):
 
     def bic(self, X: Any) -> float:
         """Bayesian information criterion: p·log n - 2·log-likelihood, lower is better."""
-        log_prob = self.score_samples(X)
-        return self._n_parameters() * np.log(len(log_prob)) - 2 * float(log_prob.sum(dtype=np.float64))
+        n_samples, total = self._log_likelihood(X)
+        return float(self._n_parameters() * np.log(n_samples) - 2 * total)
 
     def aic(self, X: Any) -> float:
         """Akaike information criterion: 2·p - 2·log-likelihood, lower is better."""
-        return 2 * self._n_parameters() - 2 * float(self.score_samples(X).sum(dtype=np.float64))
+        return 2 * self._n_parameters() - 2 * self._log_likelihood(X)[1]
 
     @property
     def parameters_(self) -> MixtureParameters:
         """The fitted parameters as tensors, in the shapes of `MixtureParameters`."""
         check_is_fitted(self)
         shape = covariance_shape(len(self.means_), self.n_features_in_, self.covariance_type)
+        if self.covariances_.size != np.prod(shape):
+            raise ValueError(
+                f"covariance_type is now {self.covariance_type!r}, but the fitted covariances have shape "
+                f"{self.covariances_.shape}; fit again without warm_start, or set covariance_type back"
+            )
         arrays = (self.weights_, self.means_, self.covariances_.reshape(shape))
         return MixtureParameters(*(torch.from_numpy(array) for array in arrays))
 
@@ -193,6 +203,8 @@ class GaussianMixture(DensityMixin, BaseEstimator):
     def _validated(self, X: Any, *, reset: bool) -> Any:
         """X as scikit-learn wants it checked, or data in chunks as it is."""
         if not is_array(X):
+            if reset and hasattr(self, "feature_names_in_"):
+                del self.feature_names_in_  # of an earlier fit; blocks have no names
             return X
         if isinstance(X, Tensor):
             X = X.detach().cpu().numpy()
@@ -200,21 +212,32 @@ class GaussianMixture(DensityMixin, BaseEstimator):
             self, X, reset=reset, dtype=[np.float64, np.float32], ensure_min_samples=2 if reset else 1
         )
 
+    def _log_likelihood(self, X: Any) -> tuple[int, float]:
+        """Number of rows, and the sum of their log-densities."""
+        parts = [(len(step.log_prob), float(step.log_prob.double().sum())) for step in self._e_steps(X)]
+        return sum(n for n, _ in parts), sum(total for _, total in parts)
+
     def _e_steps(self, X: Any) -> Iterator[EStep]:
         """E-steps for X, block by block."""
         check_is_fitted(self)
-        parameters = self.parameters_
+        parameters, empty = self.parameters_, True
         for x in Chunks(self._validated(X, reset=False), rows=ROWS_AT_ONCE):
-            yield e_step(x, MixtureParameters(*(part.to(x.dtype) for part in parameters)))
+            empty = False
+            yield e_step(x, parameters)
+        if empty:
+            raise ValueError(EMPTY)
 
     def _given_start(self, data: Any, generator: torch.Generator) -> Any:
         """What the `*_init` say: parameters, or a function that fills what is missing for each start."""
         kind, k = self.covariance_type, self.n_components
         weights, means, precisions = (
-            None if given is None else as_float_tensor(given)
-            for given in (self.weights_init, self.means_init, self.precisions_init)
+            None if getattr(self, name) is None else as_float_tensor(getattr(self, name), name)
+            for name in ("weights_init", "means_init", "precisions_init")
         )
-        covariances = None if precisions is None else self._inverse(precisions, "precisions_init")
+        if means is not None and (means.ndim != 2 or len(means) != k):
+            raise ValueError(f"means_init must have shape ({k}, n_features), got {tuple(means.shape)}")
+        n_features = data.shape[1] if is_array(data) else next(iter(Chunks(data))).shape[1]
+        covariances = None if precisions is None else self._inverse(precisions, n_features)
 
         def fill() -> MixtureParameters:
             parameters = MixtureParameters(weights, means, covariances)  # type: ignore[arg-type]
@@ -224,22 +247,20 @@ class GaussianMixture(DensityMixin, BaseEstimator):
                 parameters = MixtureParameters(
                     *(new if old is None else old.to(new) for old, new in zip(parameters, made, strict=True))
                 )
-            if len(parameters.means) != k:
-                raise ValueError(f"means_init must have n_components={k} rows, got {len(parameters.means)}")
-            n_features = data.shape[1] if is_array(data) else None
             return check_parameters(parameters, n_features=n_features, suffix="_init")
 
         return fill() if None not in (weights, means, covariances) else fill
 
-    def _inverse(self, precisions: Tensor, name: str) -> Tensor:
+    def _inverse(self, precisions: Tensor, n_features: int) -> Tensor:
         """Covariances in the shapes of `MixtureParameters` from precisions in scikit-learn's, checked."""
-        k, kind = self.n_components, self.covariance_type
-        n_dims = {"full": 3, "tied": 2, "diag": 2, "spherical": 1}[kind]
-        d = precisions.shape[-1]
+        name, kind, k, d = "precisions_init", self.covariance_type, self.n_components, n_features
         wanted = {"full": (k, d, d), "tied": (d, d), "diag": (k, d), "spherical": (k,)}[kind]
-        if precisions.ndim != n_dims or precisions.shape != wanted:
-            raise ValueError(f"{name} must have shape {wanted} for {k} {kind} component(s), got "
-                             f"{tuple(precisions.shape)}")  # fmt: skip
+        if precisions.shape != wanted:
+            raise ValueError(
+                f"{name} must have shape {wanted} for {k} {kind} component(s), got {tuple(precisions.shape)}"
+            )
+        if not precisions.isfinite().all():
+            raise ValueError(f"{name} must be finite, got NaN or infinity")
         if kind in ("diag", "spherical"):
             if not (precisions > 0).all():
                 raise ValueError(f"{name} must be positive, got {precisions.tolist()}")

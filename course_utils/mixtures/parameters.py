@@ -7,15 +7,19 @@ import torch
 from torch import Tensor
 
 from course_utils.distributions import full_gaussian_log_prob, gaussian_log_prob
-from course_utils.validation import check_choice, check_count, check_finite, check_points, check_tensor
+from course_utils.validation import as_float_tensor, check_choice, check_count, check_finite, check_points
 
 __all__ = [
     "COVARIANCE_TYPES",
+    "EStep",
     "MixtureParameters",
     "MixtureSample",
     "check_parameters",
+    "covariance_shape",
     "full_covariances",
+    "log_joint",
     "n_free_parameters",
+    "posterior",
     "sample_mixture",
 ]
 
@@ -34,6 +38,13 @@ class MixtureParameters(NamedTuple):
     covariances: Tensor
 
 
+class EStep(NamedTuple):
+    """What the E-step gives: who made each point, and how likely the point is."""
+
+    responsibilities: Tensor  # (n, K), p(component k | xₙ), rows sum to 1
+    log_prob: Tensor  # (n,), log p(xₙ) in nats
+
+
 class MixtureSample(NamedTuple):
     """Points drawn from a mixture, and the component that each was drawn from."""
 
@@ -44,7 +55,7 @@ class MixtureSample(NamedTuple):
 def check_parameters(
     parameters: MixtureParameters, *, n_features: int | None = None, suffix: str = ""
 ) -> MixtureParameters:
-    """Return `parameters` if they describe a mixture, else raise and name what is wrong.
+    """Return `parameters`, arrays or tensors, as tensors if they describe a mixture, else name what is wrong.
 
     Args:
         parameters: weights, means and covariances.
@@ -52,14 +63,17 @@ def check_parameters(
         suffix: what the caller's argument names add to the field names, such as "_init".
 
     Raises:
-        TypeError: if a part is not a floating-point tensor.
+        TypeError: if a part does not hold real numbers.
         ValueError: for wrong shapes, NaN, weights that are negative or do not sum to 1, and covariances
             that are not symmetric and positive definite.
     """
-    weights, means, covariances = (
-        check_finite(check_tensor(part, name + suffix), name + suffix)
-        for part, name in zip(parameters, MixtureParameters._fields, strict=True)
+    parameters = MixtureParameters(
+        *(
+            check_finite(as_float_tensor(part, name + suffix), name + suffix)
+            for part, name in zip(parameters, MixtureParameters._fields, strict=True)
+        )
     )
+    weights, means, covariances = parameters
     check_points(means, f"means{suffix}", n_features=n_features)
     k, d = means.shape
     if weights.shape != (k,):
@@ -122,6 +136,13 @@ def log_joint(x: Tensor, parameters: MixtureParameters) -> Tensor:
     return weights.log() + torch.stack(each, 1)  # (n, K)
 
 
+def posterior(x: Tensor, parameters: MixtureParameters) -> EStep:
+    """Responsibilities and log p(x) by Bayes' rule, without any check of the input; see `e_step`."""
+    joint = log_joint(x, parameters)  # (n, K)
+    log_prob = joint.logsumexp(1)
+    return EStep((joint - log_prob[:, None]).exp(), log_prob)
+
+
 def sample_mixture(
     parameters: MixtureParameters, n_samples: int, *, generator: torch.Generator | None = None
 ) -> MixtureSample:
@@ -129,13 +150,18 @@ def sample_mixture(
 
     Returns:
         `points` (n_samples, d) in the dtype of the means, and `labels` (n_samples,), the components.
+
+    Raises:
+        ValueError: if n_samples is below 1, or the parameters describe no mixture.
     """
     check_count(n_samples, "n_samples")
-    weights, means, _ = check_parameters(parameters)
-    labels = torch.multinomial(weights, n_samples, replacement=True, generator=generator)  # (n,)
-    noise = torch.randn(
-        n_samples, means.shape[1], generator=generator, dtype=means.dtype, device=means.device
-    )
+    parameters = check_parameters(parameters)
+    means, device = parameters.means, parameters.means.device
+    source = generator.device if generator is not None else device  # a CPU generator serves any device
+    weights = parameters.weights.to(source)
+    labels = torch.multinomial(weights, n_samples, replacement=True, generator=generator).to(device)  # (n,)
+    noise = torch.randn(n_samples, means.shape[1], generator=generator, dtype=means.dtype, device=source)
+    noise = noise.to(device)
     factors = torch.linalg.cholesky(full_covariances(parameters))  # (K, d, d), Σ = L Lᵀ
     points = torch.empty_like(noise)
     for k, factor in enumerate(factors):

@@ -17,7 +17,9 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from course_utils.mixtures.parameters import MixtureParameters, log_joint
+from course_utils.mixtures.chunks import EMPTY
+from course_utils.mixtures.parameters import COVARIANCE_TYPES, MixtureParameters, posterior
+from course_utils.validation import check_choice
 
 __all__ = [
     "Statistics",
@@ -36,7 +38,7 @@ NUMBERS_PER_CHUNK = 2**21
 # Responsibilities below this are set to 0: subnormal numbers slow a matrix product down tenfold.
 NEGLIGIBLE = 1e-20
 # Rounding, in nats of a log-density, up to which the matrix-product form is used.
-ROUNDING_ALLOWED = {torch.float32: 1e-2, torch.float64: 1e-6}
+ROUNDING_ALLOWED = {torch.float32: 1e-3, torch.float64: 1e-8}
 
 
 class Statistics(NamedTuple):
@@ -109,15 +111,21 @@ def weighted_statistics(
     return Statistics(len(x), total, counts, torch.stack(means), scatter)
 
 
+def n_quadratic_features(n_features: int, covariance_type: str) -> int:
+    """Number of quadratic rows of `features`."""
+    return {"full": n_features * (n_features + 1) // 2, "diag": n_features}.get(covariance_type, 1)
+
+
 def features(x: Tensor, covariance_type: str, shared_precision: Tensor | None = None) -> Tensor:
     """φ(x) for x (n, d) that is centred: rows of quadratic features, then x, then 1; shape (F, n).
 
     The quadratic rows are xᵢxⱼ (i ≤ j) for full, xᵢ² for diag, xᵀx for spherical. With a tied covariance
     the quadratic term is the same for all components: one row, xᵀPx.
     """
+    check_choice(covariance_type, "covariance_type", COVARIANCE_TYPES)
     n, d = x.shape
     columns = x.T.contiguous()  # (d, n): every feature is a row, contiguous in memory
-    n_quadratic = {"full": d * (d + 1) // 2, "diag": d}.get(covariance_type, 1)
+    n_quadratic = n_quadratic_features(d, covariance_type)
     phi = x.new_empty(n_quadratic + d + 1, n)
     if covariance_type == "full":
         start = 0
@@ -125,7 +133,10 @@ def features(x: Tensor, covariance_type: str, shared_precision: Tensor | None = 
             torch.mul(columns[i:], columns[i], out=phi[start : start + d - i])
             start += d - i
     elif covariance_type == "tied":
-        assert shared_precision is not None
+        if shared_precision is None:
+            raise ValueError(
+                "shared_precision must be given for a tied covariance: the inverse that all share"
+            )
         torch.sum((shared_precision @ columns) * columns, 0, out=phi[0])
     elif covariance_type == "diag":
         torch.mul(columns, columns, out=phi[:d])
@@ -188,7 +199,7 @@ def rounding_error(parameters: MixtureParameters, whole: Statistics) -> float:
 
 
 def statistics_by_product(
-    chunks: Iterable[Tensor], parameters: MixtureParameters, whole: Statistics, kind: str
+    chunks: Iterable[Tensor], parameters: MixtureParameters, whole: Statistics, covariance_type: str
 ) -> Statistics:
     """E-step and M-step over all chunks, each as one matrix product."""
     centre = whole.means[0]
@@ -197,42 +208,45 @@ def statistics_by_product(
     theta = natural_parameters(parameters, precisions, centre)
     sums = torch.zeros_like(theta)
     theta = theta.to(parameters.means.dtype)
-    total = sums.new_zeros(())
-    shared = precisions[0] if kind == "tied" else None
+    total, n_samples = sums.new_zeros(()), 0
+    shared = precisions[0] if covariance_type == "tied" else None
     for x in chunks:
-        phi = features(x - centre.to(x.dtype), kind, shared)  # (F, n)
+        phi = features(x - centre.to(x.dtype), covariance_type, shared)  # (F, n)
         joint = theta @ phi  # (K, n): the E-step
         log_prob = joint.logsumexp(0)  # (n,)
         responsibilities = joint.sub_(log_prob).exp_()  # (K, n)
         torch.threshold_(responsibilities, NEGLIGIBLE, 0.0)
         sums += responsibilities @ phi.T  # (K, F): the M-step
         total += log_prob.sum(dtype=torch.float64)
+        n_samples += len(x)
     counts = sums[:, -1]
     means = (
         sums[:, -1 - d : -1] / counts.clamp_min(torch.finfo(torch.float64).tiny)[:, None]
     )  # about the centre
-    if kind == "full":
+    if covariance_type == "full":
         i, j = torch.triu_indices(d, d, device=sums.device)
         second = sums.new_empty(len(sums), d, d)
         second[:, i, j] = second[:, j, i] = sums[:, : -1 - d]
-    elif kind == "tied":
+    elif covariance_type == "tied":
         second = whole.scatters  # Σₙ xₙxₙᵀ about the centre is the same in every iteration
     else:
         second = sums[:, : -1 - d]
-    return Statistics(whole.n_samples, total, counts, centre + means, second - outer(means, counts, kind))
+    return Statistics(
+        n_samples, total, counts, centre + means, second - outer(means, counts, covariance_type)
+    )
 
 
 def statistics_by_differences(
-    chunks: Iterable[Tensor], parameters: MixtureParameters, kind: str
+    chunks: Iterable[Tensor], parameters: MixtureParameters, covariance_type: str
 ) -> Statistics:
     """E-step and M-step over all chunks, component by component, from differences to the means."""
     together: Statistics | None = None
     for x in chunks:
-        joint = log_joint(x, parameters)  # (n, K)
-        log_prob = joint.logsumexp(1)
-        part = weighted_statistics(x, (joint - log_prob[:, None]).exp(), kind, log_prob)
-        together = part if together is None else merge(together, part, kind)
-    assert together is not None
+        step = posterior(x, parameters)
+        part = weighted_statistics(x, step.responsibilities, covariance_type, step.log_prob)
+        together = part if together is None else merge(together, part, covariance_type)
+    if together is None:
+        raise ValueError(EMPTY)
     return together
 
 
@@ -245,6 +259,5 @@ def product_is_safe(parameters: MixtureParameters, whole: Statistics) -> bool:
 
 def rows_per_chunk(n_components: int, n_features: int, covariance_type: str) -> int:
     """Rows of data whose features and responsibilities make a piece of work that fits a cache."""
-    n_quadratic = {"full": n_features * (n_features + 1) // 2, "diag": n_features}.get(covariance_type, 1)
-    numbers_per_row = n_quadratic + n_features + 1 + 2 * n_components
+    numbers_per_row = n_quadratic_features(n_features, covariance_type) + n_features + 1 + 2 * n_components
     return max(256, NUMBERS_PER_CHUNK // numbers_per_row)

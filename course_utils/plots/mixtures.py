@@ -175,7 +175,13 @@ def plot_strips(groups: Mapping[str, Any], *, ax: Axes | None = None, ylabel: st
         array = as_array(values)
         place = i + np.linspace(-0.22, 0.22, len(array)) if len(array) > 1 else np.array([i])
         ax.scatter(
-            place, array, s=45, alpha=0.8, color=COLORS[i % len(COLORS)], marker=MARKERS[i], label=name
+            place,
+            array,
+            s=45,
+            alpha=0.8,
+            color=COLORS[i % len(COLORS)],
+            marker=MARKERS[i % len(MARKERS)],
+            label=name,
         )
     ax.set_xticks(range(len(groups)), list(groups))
     ax.set(ylabel=ylabel)

@@ -692,9 +692,9 @@ plots.show(
 print(f"means at ±10, width 0.001, float32: {errors(10.0, 1e-3, torch.float32)[0]:.1f} nats")
 
 # %% [markdown] slideshow={"slide_type": "fragment"}
-# The rule is an upper estimate; the typical error is about ten times smaller. The package predicts it from the parameters, before and after each step (`mixtures.rounding_error`). Where
-# it exceeds 0.01 nats in float32 ($10^{-6}$ in float64), it works component by component, from
-# the differences $x - \mu_k$, which keep their digits.
+# The rule is an upper estimate; the typical error is about ten times smaller. The package predicts it from the
+# parameters, before and after each step. Where it exceeds $10^{-3}$ nats in float32 ($10^{-8}$ in float64), it works
+# component by component, from the differences $x - \mu_k$, which keep their digits.
 
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## 1.8 What goes wrong, and what to do (core)
@@ -774,8 +774,8 @@ ch01.singularity.answer(...)
 # to start:
 #
 # - **kmeans**: responsibilities from the clusters of k-means;
-# - **k-means++**: components start on single points that are chosen far apart;
-# - **random_from_data**: on single points chosen uniformly;
+# - **k-means++**: centres are single points that are chosen far apart, and each point goes to the nearest;
+# - **random_from_data**: the same with points chosen uniformly;
 # - **random**: random responsibilities, so that all components start nearly alike.
 #
 # > **Predict.** Order the four from best to worst.

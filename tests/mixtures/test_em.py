@@ -2,6 +2,8 @@
 
 import os
 import signal
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -289,9 +291,11 @@ def test_a_bad_start_is_named(part, value, message):
     [
         ("weights_init", [0.5, 0.4, 0.2], "weights_init must be non-negative and sum to 1"),
         ("means_init", [[0.0] * 3] * 3, r"means_init must have 4 feature\(s\)"),
-        ("means_init", [[0.0] * 4] * 2, "means_init must have n_components=3 rows, got 2"),
+        ("means_init", [[0.0] * 4] * 2, r"means_init must have shape \(3, n_features\), got \(2, 4\)"),
         ("precisions_init", [-np.eye(4)] * 3, "precisions_init must be symmetric and positive definite"),
-        ("precisions_init", [np.eye(3)] * 2, r"precisions_init must have shape \(3, 3, 3\)"),
+        ("precisions_init", [np.eye(3)] * 2, r"precisions_init must have shape \(3, 4, 4\) for 3 full"),
+        ("precisions_init", 3.0, r"precisions_init must have shape \(3, 4, 4\)"),
+        ("precisions_init", np.full((3, 4, 4), np.inf), "precisions_init must be finite"),
     ],
 )
 def test_a_bad_start_of_the_estimator_is_named(argument, value, message):
@@ -396,3 +400,122 @@ def test_given_all_three_starts_nothing_is_drawn(monkeypatch):
         precisions_init=start.covariances.reciprocal(),
         max_iter=500,
     ).fit(IRIS)
+
+
+def test_arrays_tensors_and_integers_are_taken_everywhere():
+    parameters = random_start(IRIS, 3, "full")
+    arrays = tuple(part.numpy() for part in parameters)
+    step = e_step(IRIS, parameters)
+    torch.testing.assert_close(e_step(IRIS.numpy(), arrays), step)
+    torch.testing.assert_close(
+        m_step(IRIS.numpy(), step.responsibilities.numpy()), m_step(IRIS, step.responsibilities)
+    )
+    torch.testing.assert_close(fit_em(IRIS, 3, start=arrays)[0], fit_em(IRIS.numpy(), 3, start=parameters)[0])
+    integers = torch.arange(12).view(6, 2)
+    torch.testing.assert_close(
+        e_step(integers, fit_em(integers, 1)[0]).responsibilities.sum(1), torch.ones(6).double()
+    )
+
+
+@pytest.mark.parametrize("init_params", ["kmeans", "k-means++"])
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_features_of_very_different_size_are_no_collapse(dtype, init_params):
+    rng = np.random.default_rng(0)
+    x = np.c_[1e6 + 2e5 * rng.standard_normal(500), 40 + 0.5 * rng.standard_normal(500)].astype(dtype)
+    for kind in COVARIANCE_TYPES:
+        parameters, _ = fit_em(x, 2, covariance_type=kind, init_params=init_params, generator=seeded())
+        assert all(part.isfinite().all() for part in parameters)
+
+
+@pytest.mark.parametrize("power", range(-12, 1, 2))
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_no_width_is_between_the_two_forms(power, dtype):
+    """Where one form takes over from the other, the result must be as good as on either side."""
+    n, std = 20_000, 10 ** (power / 4)
+    x = torch.randn(n, 1, generator=seeded(), dtype=torch.float64) * std
+    x[: n // 2] += 10
+    x[n // 2 :] -= 10
+    x = x.to(dtype)
+    start = m_step(x, torch.nn.functional.one_hot((x[:, 0] < 0).long(), 2).to(dtype), reg_covar=0.0)
+    fitted, history = fit_em(x, 2, start=start, reg_covar=0.0, tol=0.0, max_iter=10)
+    exact, _ = fit_em(x.double(), 2, start=start, reg_covar=0.0, tol=0.0, max_iter=10)
+    # A tenth of the standard error of the variance, (2 / 10,000)^½, at the very most.
+    torch.testing.assert_close(fitted.covariances.double(), exact.covariances, rtol=1.4e-3, atol=0)
+    allowed = {torch.float32: 3e-5, torch.float64: 1e-9}[dtype]
+    assert (np.diff(history["bound"]) > -allowed).all()
+    blocks = fit_em(Blocks(x, 777), 2, start=start, reg_covar=0.0, tol=0.0, max_iter=10)[1]
+    np.testing.assert_allclose(
+        blocks["bound"], history["bound"], rtol=1e-9 if dtype == torch.float64 else 3e-5
+    )
+
+
+def test_data_that_shrink_after_the_first_pass_are_refused():
+    class Once(Blocks):
+        def __iter__(self):
+            for number, block in enumerate(super().__iter__()):
+                if self.passes == 1 or number == 0:
+                    yield block
+
+    with pytest.raises(ValueError, match=r"x gave 150 rows at first and 50 in iteration 1.*start anew"):
+        fit_em(Once(IRIS, 50), 3, start=random_start(IRIS, 3, "full"))
+
+
+def test_blocks_that_do_not_fit_together_or_do_not_exist_are_named():
+    with pytest.raises(ValueError, match=r"x has blocks of torch.float32 and torch.float64"):
+        fit_em([IRIS.float(), IRIS], 2)
+    for empty in ([], [IRIS[:0]]):
+        with pytest.raises(ValueError, match=r"x is empty|x must have shape"):
+            fit_em(empty, 2)
+    with pytest.raises(ValueError, match=r"overflow.*float64"):
+        fit_em(torch.full((5, 2), 1e25) * torch.arange(5)[:, None], 1)
+    some_empty, _ = fit_em([IRIS[:0], IRIS[:100], IRIS[100:]], 1)
+    torch.testing.assert_close(some_empty.means[0], IRIS.mean(0))
+
+
+def test_one_start_that_collapses_does_not_cost_the_others():
+    good = random_start(IRIS, 2, "full")
+    bad = good._replace(covariances=good.covariances * 1e-40)
+    starts = iter([good, bad, good])
+    with pytest.warns(UserWarning, match="1 of 3 starts collapsed"):
+        parameters, _ = fit_em(IRIS, 2, start=lambda: next(starts), n_init=3, reg_covar=0.0)
+    torch.testing.assert_close(parameters, fit_em(IRIS, 2, start=good, reg_covar=0.0)[0])
+
+
+def test_an_interruption_between_starts_keeps_the_finished_ones():
+    good = random_start(IRIS, 2, "full")
+    calls = []
+
+    def start():
+        calls.append(1)
+        if len(calls) == 2:
+            raise KeyboardInterrupt
+        return good
+
+    with pytest.warns(UserWarning, match="interrupted"):
+        parameters, history = fit_em(IRIS, 2, start=start, n_init=3)
+    assert history.interrupted
+    torch.testing.assert_close(parameters, fit_em(IRIS, 2, start=good)[0])
+
+
+STREAM = """
+import resource, sys, torch
+from course_utils.mixtures import fit_em
+
+class Stream:
+    def __init__(self, n_blocks): self.n_blocks = n_blocks
+    def __iter__(self):
+        for seed in range(self.n_blocks):
+            yield torch.randn(50_000, 8, generator=torch.Generator().manual_seed(seed))
+
+fit_em(Stream(int(sys.argv[1])), 2, max_iter=2, tol=0.0)
+print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
+"""
+
+
+def test_memory_does_not_grow_with_the_number_of_samples():
+    def peak(n_blocks):
+        command = [sys.executable, "-W", "ignore", "-c", STREAM, str(n_blocks)]
+        return int(subprocess.run(command, capture_output=True, text=True, check=True).stdout) / 1024  # MiB
+
+    few, many = peak(4), peak(100)
+    assert many < few + 40, "96 more blocks of 1.5 MiB each are 146 MiB"

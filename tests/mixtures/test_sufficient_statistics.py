@@ -4,13 +4,14 @@ import pytest
 import torch
 
 from course_utils.data import load_iris
-from course_utils.mixtures import e_step, features, m_step, natural_parameters, rounding_error
+from course_utils.mixtures import e_step, features, m_step, natural_parameters
 from course_utils.mixtures.em import describe
 from course_utils.mixtures.parameters import COVARIANCE_TYPES, MixtureParameters, log_joint
 from course_utils.mixtures.sufficient_statistics import (
     merge,
     precision_matrices,
     product_is_safe,
+    rounding_error,
     statistics_by_differences,
     statistics_by_product,
     weighted_statistics,
@@ -56,16 +57,24 @@ def test_parts_merge_to_the_whole(kind):
         torch.testing.assert_close(torch.as_tensor(together), torch.as_tensor(expected))
 
 
-@pytest.mark.parametrize(("dtype", "safe"), [(torch.float64, True), (torch.float32, False)])
-def test_the_predicted_rounding_is_of_the_size_of_the_measured_one(dtype, safe):
+@pytest.mark.parametrize(
+    ("dtype", "std", "safe"),
+    [
+        (torch.float64, 1e-2, True),
+        (torch.float64, 1e-3, False),
+        (torch.float32, 1e-3, False),
+        (torch.float32, 1.0, True),
+    ],
+)
+def test_the_predicted_rounding_is_of_the_size_of_the_measured_one(dtype, std, safe):
     generator = torch.Generator().manual_seed(0)
-    x = torch.randn(2000, 1, generator=generator, dtype=torch.float64) * 1e-3
+    x = torch.randn(2000, 1, generator=generator, dtype=torch.float64) * std
     x[:1000] += 10
     x[1000:] -= 10
     x = x.to(dtype)
     means = torch.tensor([[10.0], [-10.0]], dtype=dtype)
     parameters = MixtureParameters(
-        torch.full((2,), 0.5, dtype=dtype), means, torch.full((2, 1, 1), 1e-6, dtype=dtype)
+        torch.full((2,), 0.5, dtype=dtype), means, torch.full((2, 1, 1), std**2, dtype=dtype)
     )
     whole, _ = describe([x], "full")
     phi = features(x - whole.means[0].to(dtype), "full")
