@@ -79,7 +79,7 @@ def _numbers(value: Any) -> Any:
     if isinstance(value, Tensor):
         return value.detach().cpu().to(torch.float64, copy=True)
     if isinstance(value, numbers.Real | np.ndarray | np.generic):
-        return torch.tensor(value, dtype=torch.float64)
+        return torch.tensor(np.array(value), dtype=torch.float64)  # a copy: PyTorch knows no negative strides
     if isinstance(value, tuple | list):
         parts = [_numbers(part) for part in value]
         return type(value)(*parts) if hasattr(value, "_fields") else tuple(parts)
