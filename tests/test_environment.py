@@ -80,3 +80,10 @@ def test_continuous_integration_runs_the_readmes_test_command():
     assert commands == ["make test"]
     assert "make test" in (ROOT / "README.md").read_text()
     assert "make test" in (ROOT / ".github" / "workflows" / "test.yml").read_text()
+
+
+def test_the_readme_has_no_placeholder():
+    assert not re.findall(
+        r"\b[A-Z]+_[A-Z]+\b(?<!UV_TORCH_BACKEND)(?<!PIP_FIND_LINKS)(?<!LAB_OPTIONS)",
+        (ROOT / "README.md").read_text(),
+    )

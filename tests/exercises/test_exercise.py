@@ -103,6 +103,10 @@ def test_the_reference_and_every_equivalent_answer_pass(exercise):
 def test_named_tuples_may_be_answered_by_tuples_and_arrays(named):
     assert named.check(lambda x: (x.mean(0), x.var(0, unbiased=False))).status == "passed"
     assert named.check(lambda x: [x.mean(0).numpy(), np.var(x.numpy(), 0)]).status == "passed"
+    assert (
+        named.check(lambda x: [x.mean(0).numpy()[::-1][::-1], np.var(x.numpy(), 0)[::-1].copy()[::-1]]).status
+        == "passed"
+    )
 
 
 def test_known_mistakes_are_named(exercise):
