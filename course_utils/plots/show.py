@@ -12,8 +12,7 @@ from PIL import Image
 
 __all__ = ["show"]
 
-_DPI = 100  # stored pixels per inch: a tenth more than shown, so that a notebook stays under 500 kB
-_SHOWN_DPI = 90  # pixels per inch on the page
+_DPI = 90  # pixels per inch, stored and shown: sharp, and a notebook stays under 500 kB
 _VISIBLE = 24  # of 255: one pixel in a thousand may be off by this much, unseen
 
 
@@ -40,7 +39,7 @@ def show(figure: Figure | Axes | np.ndarray | Sequence[Axes], *, alt: str) -> No
         return
     from IPython.display import display
 
-    width, height = (round(inches * _SHOWN_DPI) for inches in figure.get_size_inches())
+    width, height = (round(inches * _DPI) for inches in figure.get_size_inches())
     metadata = {"image/png": {"alt": alt, "width": width, "height": height}}
     display({"image/png": _png(figure), "text/plain": alt}, metadata=metadata, raw=True)
     plt.close(figure)

@@ -1,0 +1,125 @@
+"""Moving pictures of the widgets, taken from JupyterLab in a browser: `make pictures`."""
+
+import io
+import sys
+import tempfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+from PIL import Image
+from playwright.sync_api import Locator, Page, sync_playwright
+
+from tools.lab import CHROMIUM, NO_CHROMIUM, ROOT, Lab, OpenNotebook, launch
+
+PICTURES = ROOT / "docs" / "pictures"
+WIDTH = 760  # pixels
+FRAME = 100  # milliseconds
+# A screenshot has no pointer, so that one is drawn where the mouse is.
+POINTER = """() => {
+  const pointer = document.createElement("div");
+  pointer.style = "position:fixed;left:0;top:0;z-index:9999;pointer-events:none";
+  pointer.innerHTML = '<svg width="22" height="22"><path d="M2 1L2 17L6.5 13L9.5 20L12.5 18.5L9.5 12L15.5 12Z" ' +
+    'fill="black" stroke="white" stroke-width="1.5"/></svg>';
+  document.body.appendChild(pointer);
+  document.addEventListener("pointermove", (event) => {
+    pointer.style.transform = `translate(${event.clientX - 2}px,${event.clientY - 1}px)`;
+  }, true);
+}"""
+
+Action = Callable[[], object]
+
+
+def em_stepper(page: Page) -> Iterator[Action]:
+    """Play to the end, drag a mean away, and see EM go on; one action for each frame."""
+    widget = page.locator(".em-stepper")
+    play = widget.get_by_label("play or pause")
+    yield play.click
+    while play.inner_text() == "Pause":
+        yield lambda: None
+    start, end = (centre(widget.locator(".em-mean").nth(j)) for j in (0, 4))
+    yield from move(page, (start[0] + 60, start[1] + 60), start, 5)
+    page.mouse.down()
+    yield from move(page, start, (end[0] + 12, end[1] + 6), 15)
+    page.mouse.up()
+    yield from [lambda: None] * 3
+    while play.inner_text() == "Pause":
+        yield lambda: None
+    yield from [lambda: None] * 20
+
+
+def centre(locator: Locator) -> tuple[float, float]:
+    """Of an element, in pixels of the page."""
+    box = locator.bounding_box()
+    assert box
+    return box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
+
+
+def move(page: Page, start: tuple[float, float], end: tuple[float, float], n_frames: int) -> Iterator[Action]:
+    """The mouse along a line."""
+    for i in range(n_frames + 1):
+        x, y = (a + (b - a) * i / n_frames for a, b in zip(start, end, strict=True))
+        yield lambda x=x, y=y: page.mouse.move(x, y)
+
+
+SCENES = {
+    "em_stepper": (
+        ".em-stepper",
+        "from course_utils import widgets\nwidgets.EMStepper(data_set='ring', n_components=8, n_iterations=14)",
+        em_stepper,
+    )
+}
+
+
+def take(page: Page, widget: Locator, actions: Iterator[Action]) -> list[Image.Image]:
+    """A picture of the widget after each action, at an even pace."""
+    frames = []
+    for action in actions:
+        action()
+        page.wait_for_timeout(FRAME)
+        picture = Image.open(io.BytesIO(widget.screenshot())).convert("RGB")
+        frames.append(picture.resize((WIDTH, round(picture.height * WIDTH / picture.width))))
+    return frames
+
+
+def write(frames: list[Image.Image], path: Path) -> None:
+    """An animated GIF; pictures that are the same as the one before only prolong it."""
+    kept, durations = [frames[0]], [FRAME]
+    for frame in frames[1:]:
+        if frame.tobytes() == kept[-1].tobytes():
+            durations[-1] += FRAME
+        else:
+            kept.append(frame)
+            durations.append(FRAME)
+    palette = kept[len(kept) // 2].quantize(128)
+    reduced = [frame.quantize(palette=palette, dither=Image.Dither.NONE) for frame in kept]
+    path.parent.mkdir(parents=True, exist_ok=True)
+    reduced[0].save(path, save_all=True, append_images=reduced[1:], duration=durations, loop=0, optimize=True)
+    print(f"{path.relative_to(ROOT)}: {len(kept)} pictures, {path.stat().st_size / 1000:.0f} kB")
+
+
+def main() -> None:
+    """Take all scenes."""
+    if not CHROMIUM:
+        sys.exit(NO_CHROMIUM)
+    with tempfile.TemporaryDirectory() as scratch, sync_playwright() as play:
+        folder, private = Path(scratch, "notebooks"), Path(scratch, "private")
+        folder.mkdir()
+        private.mkdir()
+        lab = Lab(folder, private)
+        try:
+            for name, (selector, cell, scene) in SCENES.items():
+                page = launch(play).new_page(viewport={"width": 1280, "height": 900})
+                notebook = OpenNotebook(page, lab.url(lab.write(f"{name}.ipynb", cell)))
+                notebook.run_all()
+                widget = page.locator(selector)
+                widget.scroll_into_view_if_needed()
+                page.wait_for_timeout(2000)
+                page.evaluate(POINTER)
+                write(take(page, widget, scene(page)), PICTURES / f"{name}.gif")
+                notebook.close()
+        finally:
+            lab.stop()
+
+
+if __name__ == "__main__":
+    main()
