@@ -75,7 +75,7 @@ def pairs(folder: Path) -> list[Pair]:
 
 def as_text(notebook: NotebookNode) -> str:
     """The notebook's cells as percent-format text, in the one way that is compared, hashed and written."""
-    plain = nbformat.v4.new_notebook(cells=_bare_cells(notebook))
+    plain = nbformat.v4.new_notebook(cells=bare_cells(notebook))
     plain.metadata = NotebookNode(
         kernelspec=KERNELSPEC,
         jupytext={
@@ -89,7 +89,7 @@ def as_text(notebook: NotebookNode) -> str:
 def read_source(path: Path) -> NotebookNode:
     """The source as a notebook without outputs."""
     return nbformat.v4.new_notebook(
-        cells=_bare_cells(jupytext.reads(path.read_text(encoding="utf-8"), fmt="py:percent"))
+        cells=bare_cells(jupytext.reads(path.read_text(encoding="utf-8"), fmt="py:percent"))
     )
 
 
@@ -98,7 +98,7 @@ def read_notebook(path: Path) -> NotebookNode:
     return nbformat.read(path, as_version=4)
 
 
-def _bare_cells(notebook: NotebookNode) -> list[NotebookNode]:
+def bare_cells(notebook: NotebookNode) -> list[NotebookNode]:
     """Copies of the cells with what people write: the text, the kind of slide and the tags."""
     cells = []
     for cell in notebook.cells:
@@ -253,21 +253,7 @@ def execute(pair: Pair, package: Path = PACKAGE) -> NotebookNode:
     """
     notebook = read_source(pair.source)
     hashes = {"source": source_hash(notebook), "package": package_hash(notebook, package)}
-    client = NotebookClient(
-        notebook,
-        kernel_name="python3",
-        kernel_manager_class=_ThisPython,
-        timeout=CELL_TIMEOUT,
-        record_timing=False,
-        store_widget_state=False,
-        coalesce_streams=True,
-        extra_arguments=["--log-level=ERROR"],  # no advice on how the kernel is reached
-        resources={"metadata": {"path": str(pair.notebook.parent)}},
-    )
-    try:
-        client.execute(env={**os.environ, **ENVIRONMENT})
-    except (CellControlSignal, DeadKernelError) as error:
-        raise Problem(f"it failed, and the notebook is as it was.\n{error}") from None
+    run(notebook, pair.notebook.parent)
     for cell in notebook.cells:
         for output in cell.get("outputs", []):
             if output.get("name") == "stderr" and "stderr" not in cell.metadata.get("tags", []):
@@ -279,12 +265,35 @@ def execute(pair: Pair, package: Path = PACKAGE) -> NotebookNode:
     return notebook
 
 
+def run(notebook: NotebookNode, folder: Path, *, store_widget_state: bool = False) -> None:
+    """Execute a notebook in place, in a new kernel that works in `folder`.
+
+    Raises:
+        Problem: if a cell fails.
+    """
+    client = NotebookClient(
+        notebook,
+        kernel_name="python3",
+        kernel_manager_class=_ThisPython,
+        timeout=CELL_TIMEOUT,
+        record_timing=False,
+        store_widget_state=store_widget_state,
+        coalesce_streams=True,
+        extra_arguments=["--log-level=ERROR"],  # no advice on how the kernel is reached
+        resources={"metadata": {"path": str(folder)}},
+    )
+    try:
+        client.execute(env={**os.environ, **ENVIRONMENT})
+    except (CellControlSignal, DeadKernelError) as error:
+        raise Problem(f"it failed, and the notebook is as it was.\n{error}") from None
+
+
 def clean(notebook: NotebookNode) -> None:
     """Take out all that differs between two runs or two machines without being content."""
     notebook.metadata = NotebookNode(kernelspec=KERNELSPEC, language_info=LANGUAGE_INFO)
     seen: dict[str, int] = {}
     count = 0
-    for cell, bare in zip(notebook.cells, _bare_cells(notebook), strict=True):
+    for cell, bare in zip(notebook.cells, bare_cells(notebook), strict=True):
         cell.metadata = bare.metadata
         key = hashlib.sha256(f"{cell.cell_type}\n{cell.source}".encode()).hexdigest()[:12]
         seen[key] = seen.get(key, 0) + 1

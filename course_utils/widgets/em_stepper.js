@@ -1,132 +1,16 @@
 // EMStepper: draws the points, the ellipses and the bound of one iteration. Every frame is computed here;
 // Python is asked only for a new climb: other data, another K, or a mean that was dragged.
 
-const SVG = "http://www.w3.org/2000/svg";
-const MARGIN = { left: 52, right: 12, top: 14, bottom: 42 };
 const GLIDE = 250; // milliseconds from one iteration to the next
 const PLAY = 500; // milliseconds between the steps while it plays
-const PATIENCE = 3000; // milliseconds until a silent kernel is reported
-const NO_ANSWER =
-  "Python does not answer: its kernel is busy, was restarted, or there is none on this page. " +
-  "Stepping and playing still work; run the cell again to drag, or to choose data and K.";
+const STOPPED = NO_ANSWER + "Stepping and playing still work; run the cell again to drag, or to choose data and K.";
 
 const STYLE = `
-.em-stepper { font: 14px/1.4 var(--jp-ui-font-family, sans-serif); color: var(--jp-ui-font-color1, #222);
-  max-width: 960px; padding: 2px; }
-.em-stepper .em-row { display: flex; flex-wrap: wrap; gap: 8px; align-items: center; margin: 6px 0; }
-.em-stepper button, .em-stepper select { font: inherit; color: inherit; background: var(--jp-layout-color2, #eee);
-  border: 1px solid var(--jp-border-color0, #999); border-radius: 4px; padding: 3px 12px; min-height: 32px; }
-.em-stepper button { min-width: 64px; cursor: pointer; }
-.em-stepper :focus-visible { outline: 3px solid #E69F00; outline-offset: 2px; }
-.em-stepper input[type=range] { flex: 1 1 160px; min-height: 32px; }
-.em-stepper .em-readout { min-width: 17em; font-variant-numeric: tabular-nums; }
-.em-stepper .em-panels { display: flex; flex-wrap: wrap; gap: 12px; }
-.em-stepper .em-panel { position: relative; min-height: 240px; user-select: none; background: var(--jp-layout-color1, #fff); }
+.em-stepper button { min-width: 64px; }
 .em-stepper .em-plane { flex: 3 1 340px; aspect-ratio: 4 / 3; }
 .em-stepper .em-curve { flex: 2 1 240px; }
-.em-stepper canvas, .em-stepper svg { position: absolute; left: 0; top: 0; width: 100%; height: 100%; }
-.em-stepper text { fill: currentColor; font-size: 12px; }
-.em-stepper .em-axis { stroke: currentColor; stroke-opacity: 0.35; fill: none; }
-.em-stepper .em-mean { cursor: grab; touch-action: none; }
-.em-stepper .em-mean:focus { outline: none; }
-.em-stepper .em-mean:focus-visible { stroke: currentColor; stroke-width: 5; }
-.em-stepper .em-mean:active { cursor: grabbing; }
 .em-stepper .em-number { pointer-events: none; font-weight: 600; text-anchor: middle; dominant-baseline: central; }
-.em-stepper .em-message { min-height: 1.4em; }
 `;
-
-function element(parent, tag, attributes = {}, text = "") {
-  const drawn = ["svg", "g", "path", "ellipse", "circle", "text", "title"].includes(tag);
-  const node = drawn ? document.createElementNS(SVG, tag) : document.createElement(tag);
-  set(node, attributes);
-  if (text) node.textContent = text;
-  parent.appendChild(node);
-  return node;
-}
-
-function set(node, attributes) {
-  for (const [name, value] of Object.entries(attributes)) node.setAttribute(name, value);
-}
-
-/** The float32 numbers that Python sent as bytes. */
-function floats(bytes) {
-  return new Float32Array(bytes.buffer.slice(bytes.byteOffset, bytes.byteOffset + bytes.byteLength));
-}
-
-const rgb = (color) => [1, 3, 5].map((i) => parseInt(color.slice(i, i + 2), 16));
-const isLight = ([r, g, b]) => 0.3 * r + 0.6 * g + 0.1 * b > 128;
-
-/** About `count` round numbers between two limits. */
-function ticks(low, high, count = 5) {
-  const rough = (high - low) / count;
-  const power = 10 ** Math.floor(Math.log10(rough));
-  const step = power * [1, 2, 5, 10].find((factor) => factor * power >= rough);
-  const found = [];
-  for (let i = Math.ceil(low / step); i * step <= high; i++) found.push(i * step);
-  const digits = Math.max(0, -Math.floor(Math.log10(step) + 1e-9));
-  return found.map((value) => [value, value.toFixed(digits)]);
-}
-
-/** A panel with axes: from data to pixels and back, at whatever size it has now. */
-class Panel {
-  constructor(parent, name) {
-    this.node = element(parent, "div", { class: `em-panel ${name}` });
-    this.axes = element(this.node, "svg", { "aria-hidden": "true" });
-    this.setScale([0, 1], [0, 1], ["", ""]);
-  }
-
-  setScale(x, y, labels) {
-    Object.assign(this, { x, y, labels });
-    this.layout();
-  }
-
-  /** Draw the axes anew, for the present size. */
-  layout() {
-    this.width = Math.max(this.node.clientWidth, 160);
-    this.height = Math.max(this.node.clientHeight, 120);
-    const { left, right, top, bottom } = MARGIN;
-    this.inner = [this.width - left - right, this.height - top - bottom];
-    this.axes.replaceChildren();
-    const floor = this.height - bottom;
-    element(this.axes, "path", { class: "em-axis", d: `M${left} ${top}V${floor}H${this.width - right}` });
-    for (const [value, label] of ticks(...this.x)) {
-      const [x] = this.toPixel(value, this.y[0]);
-      element(this.axes, "text", { x, y: floor + 16, "text-anchor": "middle" }, label);
-    }
-    for (const [value, label] of ticks(...this.y)) {
-      const [, y] = this.toPixel(this.x[0], value);
-      element(this.axes, "text", { x: left - 6, y: y + 4, "text-anchor": "end" }, label);
-    }
-    const middle = left + this.inner[0] / 2;
-    element(this.axes, "text", { x: middle, y: this.height - 6, "text-anchor": "middle" }, this.labels[0]);
-    const turned = `translate(12 ${top + this.inner[1] / 2}) rotate(-90)`;
-    element(this.axes, "text", { transform: turned, "text-anchor": "middle" }, this.labels[1]);
-  }
-
-  /** Pixels per unit of each axis. */
-  get unit() {
-    return [this.inner[0] / (this.x[1] - this.x[0]), this.inner[1] / (this.y[1] - this.y[0])];
-  }
-
-  toPixel(x, y) {
-    const [ux, uy] = this.unit;
-    return [MARGIN.left + (x - this.x[0]) * ux, this.height - MARGIN.bottom - (y - this.y[0]) * uy];
-  }
-
-  toData(x, y) {
-    const [ux, uy] = this.unit;
-    return [this.x[0] + (x - MARGIN.left) / ux, this.y[0] + (this.height - MARGIN.bottom - y) / uy];
-  }
-}
-
-/** The limits of some numbers, with a margin. */
-function limits(values, margin = 0.08) {
-  const low = Math.min(...values), high = Math.max(...values);
-  const pad = margin * (high - low) || 0.5;
-  return [low - pad, high + pad];
-}
-
-const within = (value, [low, high]) => Math.max(low, Math.min(high, value));
 
 class Stepper {
   constructor(model, el) {
@@ -161,28 +45,15 @@ class Stepper {
   }
 
   build(el) {
-    const root = (this.root = element(el, "div", { class: "em-stepper", role: "group", "aria-label": "EM, step by step" }));
-    // Keys pressed in here are ours; JupyterLab would take the arrows to move between its cells.
-    root.addEventListener("keydown", (event) => event.shiftKey || event.ctrlKey || event.metaKey || event.stopPropagation());
-    element(root, "style", {}, STYLE);
+    const root = (this.root = widgetRoot(el, "em-stepper", "EM, step by step", STYLE));
 
-    const choices = element(root, "div", { class: "em-row" });
-    const choose = (text, label, values, trait) => {
-      const holder = element(choices, "label", {}, `${text} `);
-      const select = element(holder, "select", { "aria-label": label });
-      for (const value of values) element(select, "option", { value }, String(value));
-      select.addEventListener("change", () => {
-        const value = select.value;
-        this.ask({ [trait]: trait === "n_components" ? Number(value) : value });
-      });
-      return select;
-    };
+    const choices = element(root, "div", { class: "row" });
     const counts = Array.from({ length: this.model.get("max_components") }, (_, i) => i + 1);
-    this.dataSelect = choose("Data", "data set", this.model.get("data_sets"), "data_set");
-    this.kSelect = choose("K", "number of components", counts, "n_components");
+    this.dataSelect = addSelect(choices, "Data", "data set", this.model.get("data_sets"), (name) => this.ask({ data_set: name }));
+    this.kSelect = addSelect(choices, "K", "number of components", counts, (k) => this.ask({ n_components: Number(k) }));
     element(choices, "span", {}, "Drag a numbered mean, or move it with the arrow keys.");
 
-    const panels = element(root, "div", { class: "em-panels" });
+    const panels = element(root, "div", { class: "panels" });
     this.plane = new Panel(panels, "em-plane");
     this.canvas = element(this.plane.node, "canvas", { role: "img" });
     this.overlay = element(this.plane.node, "svg");
@@ -192,21 +63,16 @@ class Stepper {
     this.line = element(this.climb, "path", { fill: "none", stroke: color[0], "stroke-width": 2 });
     this.present = element(this.climb, "circle", { r: 7, fill: color[1], class: "em-present" });
 
-    const controls = element(root, "div", { class: "em-row" });
-    const button = (text, label, action) => {
-      const node = element(controls, "button", { type: "button", "aria-label": label, title: label }, text);
-      node.addEventListener("click", action);
-      return node;
-    };
+    const controls = element(root, "div", { class: "row" });
     const step = (by) => () => (this.stop(), this.go(this.model.get("iteration") + by));
-    button("Reset", "back to iteration 0", () => (this.stop(), this.go(0)));
-    button("Back", "one iteration back", step(-1));
-    this.playButton = button("Play", "play or pause", () => (this.playing ? this.stop() : this.play()));
-    button("Step", "one iteration on", step(1));
+    addButton(controls, "Reset", "back to iteration 0", () => (this.stop(), this.go(0)));
+    addButton(controls, "Back", "one iteration back", step(-1));
+    this.playButton = addButton(controls, "Play", "play or pause", () => (this.playing ? this.stop() : this.play()));
+    addButton(controls, "Step", "one iteration on", step(1));
     this.slider = element(controls, "input", { type: "range", min: 0, step: 1, "aria-label": "iteration" });
     this.slider.addEventListener("input", () => (this.stop(), this.go(Number(this.slider.value))));
-    this.readout = element(controls, "span", { class: "em-readout" });
-    this.message = element(root, "div", { class: "em-message", role: "status" });
+    this.readout = element(controls, "span", { class: "readout" });
+    this.message = element(root, "div", { class: "message", role: "status" });
   }
 
   /** One component: two ellipses, its mean to take hold of, and its number. */
@@ -216,7 +82,7 @@ class Stepper {
     for (const width of [2.5, 1.2]) {
       element(group, "ellipse", { fill: "none", "stroke-width": width, "stroke-dasharray": dashes });
     }
-    const mean = element(group, "circle", { r: 11, "stroke-width": 2, class: "em-mean", tabindex: 0, role: "button" });
+    const mean = element(group, "circle", { r: 11, "stroke-width": 2, class: "em-mean handle", tabindex: 0, role: "button" });
     element(mean, "title");
     element(group, "text", { class: "em-number" }, String(j));
     const here = () => this.components()[j];
@@ -229,9 +95,7 @@ class Stepper {
     });
     mean.addEventListener("pointermove", (event) => {
       if (!this.drag?.held) return;
-      const box = this.plane.node.getBoundingClientRect();
-      const [x, y] = this.plane.toData(event.clientX - box.left, event.clientY - box.top);
-      this.moveTo(x, y);
+      this.moveTo(...this.plane.toData(...this.plane.place(event)));
     });
     mean.addEventListener("pointerup", () => this.drag?.held && this.drop({ goOn: true }));
     mean.addEventListener("pointercancel", () => this.release());
@@ -351,6 +215,7 @@ class Stepper {
 
   redraw() {
     this.frame ||= requestAnimationFrame((now) => this.draw(now));
+    this.root.dataset.waiting = "true"; // for tests: a frame is still to come
   }
 
   draw(now) {
@@ -367,6 +232,7 @@ class Stepper {
     this.drawClimb();
     this.drawTexts();
     this.root.dataset.drawn = Number(this.root.dataset.drawn ?? 0) + 1; // for tests: how many frames
+    delete this.root.dataset.waiting;
     if (this.shown !== target) this.redraw();
   }
 
@@ -459,7 +325,7 @@ class Stepper {
     this.readout.textContent = drag ? `component ${drag.component} moved` : place;
     const lost = this.components().findIndex(({ weight }) => weight < 1e-9);
     const warning = lost < 0 ? "" : `Component ${lost} has no points left. Go back, or drag it to where points are.`;
-    const text = this.silent ? NO_ANSWER : warning;
+    const text = this.silent ? STOPPED : warning;
     if (this.message.textContent !== text) this.message.textContent = text; // said once by screen readers
   }
 }

@@ -1,7 +1,6 @@
 """EM step by step: ellipses, responsibilities, and the log-likelihood as it climbs."""
 
 from collections.abc import Callable, Mapping, Sequence
-from pathlib import Path
 from typing import Any, NamedTuple
 
 import anywidget
@@ -14,6 +13,7 @@ from course_utils.data import gaussian_ring, load_old_faithful, moons_and_ring
 from course_utils.mixtures import MixtureParameters, e_step, full_covariances, m_step
 from course_utils.plots import COLORS
 from course_utils.validation import check_choice, check_count, check_points
+from course_utils.widgets.scripts import joined
 
 __all__ = ["EMStepper"]
 
@@ -72,7 +72,7 @@ class EMStepper(anywidget.AnyWidget):
         TraitError: if a trait is set to what it cannot be.
     """
 
-    _esm = Path(__file__).with_suffix(".js")
+    _esm = joined("shared.js", "em_stepper.js")
 
     data_set = traitlets.Unicode().tag(sync=True)
     data_sets = traitlets.List(traitlets.Unicode()).tag(sync=True)

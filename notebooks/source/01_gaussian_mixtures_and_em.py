@@ -40,7 +40,7 @@ import matplotlib.pyplot as plt
 import torch
 from torch.distributions import Categorical, Normal
 
-from course_utils import data, distributions, mixtures, plots
+from course_utils import data, distributions, mixtures, plots, widgets
 from course_utils.exercises import ch01
 from course_utils.seeding import seed_everything
 
@@ -77,7 +77,7 @@ ch01.recall_expectation.answer(...)
 #
 # > **Predict.** We draw 272 new "eruptions" from the fitted Gaussian. Will they look like the real ones? Where not?
 
-# %% slideshow={"slide_type": "fragment"}
+# %% slideshow={"slide_type": "subslide"}
 faithful = data.load_old_faithful().points  # (272, 2): minutes of eruption, minutes of waiting
 one = mixtures.MixtureParameters(
     torch.ones(1).double(), faithful.mean(0, keepdim=True), faithful.T.cov()[None]
@@ -130,7 +130,7 @@ print(f"real {share_between(faithful):.0%}   one Gaussian {share_between(many):.
 # Below, the parameters are set by hand: our eyes did the fitting. In the picture of the density, each shade is half
 # as dense as the next darker one, so that faint tails show as well.
 
-# %% slideshow={"slide_type": "fragment"}
+# %% slideshow={"slide_type": "subslide"}
 by_eye = mixtures.MixtureParameters(
     weights=torch.tensor([0.35, 0.65], dtype=torch.float64),
     means=torch.tensor([[2.0, 54.0], [4.3, 80.0]], dtype=torch.float64),
@@ -313,7 +313,7 @@ print(f"smallest {gap.min():.4f}, largest {gap.max():.4f}")
 #
 # > **Predict.** $q$ rules out a value that $p$ allows. Which of the two directions becomes infinite?
 
-# %% slideshow={"slide_type": "fragment"}
+# %% slideshow={"slide_type": "subslide"}
 q = Categorical(probs=torch.tensor([0.5, 0.5, 0.0], dtype=torch.float64))
 p = Categorical(probs=torch.tensor([0.4, 0.4, 0.2], dtype=torch.float64))
 print(f"KL(q || p) = {distributions.kl_divergence(q, p):.4f}")  # NBVAL_CHECK_OUTPUT
@@ -384,7 +384,7 @@ middle = three[1:2].expand(300, 2)
 bound = mixtures.lower_bound(middle, torch.stack([q0, 1 - q0], 1), by_eye)
 step = mixtures.e_step(three[1:2], by_eye)
 log_px, posterior = step.log_prob.item(), step.responsibilities[0, 0].item()
-# %% slideshow={"slide_type": "fragment"}
+# %% slideshow={"slide_type": "subslide"}
 ax = plots.plot_curves(
     q0,
     {"bound F(q)": bound, "log p(x)": torch.full((300,), log_px)},
@@ -496,7 +496,7 @@ bad_start = (
 )
 path = em(faithful, bad_start, 40)
 
-# %% slideshow={"slide_type": "fragment"}
+# %% slideshow={"slide_type": "subslide"}
 figure, axes = plt.subplots(1, 4, figsize=(10, 3.2), sharex=True, sharey=True)
 for ax, iteration in zip(axes, (0, 5, 10, 40), strict=True):
     weights, means, covariances = path[iteration]
@@ -526,7 +526,7 @@ for weights, means, covariances in path[:16]:
     rows.append((before, after, log_prob.mean().item()))
 before, after, log_likelihood = torch.tensor(rows).T
 
-# %% slideshow={"slide_type": "fragment"}
+# %% slideshow={"slide_type": "subslide"}
 ax = plots.plot_climb(before[1:], after[1:], log_likelihood[1:], first=1, ylabel="nats per eruption")
 plots.show(
     ax,
@@ -535,6 +535,55 @@ plots.show(
 )
 print("log-likelihood never falls:", bool((log_likelihood.diff() > -1e-6).all()))  # NBVAL_CHECK_OUTPUT
 print("bound after the E-step = log-likelihood:", torch.allclose(after, log_likelihood))  # NBVAL_CHECK_OUTPUT
+
+# %% [markdown] slideshow={"slide_type": "subslide"}
+# ### EM in your hands
+# *Play* runs EM from a random start, *Step* makes one iteration. Drag a numbered mean: the colours follow your hand,
+# and when you let go, EM goes on from there. Try this:
+#
+# 1. Old Faithful, two components: swap the two means. What do the colours do, and what does the log-likelihood?
+# 2. *ring* with $K = 8$: play to the end. Drag a mean onto the cluster next to it and let go. Then drag one to the
+#    opposite side.
+# 3. *moons and ring*: how large must $K$ be until no ellipse covers empty space?
+
+# %% slideshow={"slide_type": "subslide"}
+stepper = widgets.EMStepper()
+stepper
+
+# %% [markdown] slideshow={"slide_type": "subslide"}
+# The second task without a mouse.
+#
+# > **Predict.** All eight clusters have their component. We put component 0 on the cluster of another one,
+# > on the opposite side, and let EM go on for 40 iterations. Does it find its way back?
+
+# %% slideshow={"slide_type": "fragment"}
+by_hand = widgets.EMStepper(data_set="ring", n_components=8)
+by_hand.iteration = 40
+moments = {"after 40 iterations": by_hand.parameters}
+by_hand.move_mean(0, 0.7, -0.7)
+moments["component 0 is moved"] = by_hand.parameters
+by_hand.iteration = 80
+moments["40 iterations later"] = by_hand.parameters
+
+# %% slideshow={"slide_type": "subslide"}
+figure, axes = plt.subplots(1, 3, figsize=(9, 3.3), sharex=True, sharey=True)
+ring = data.gaussian_ring(400, std=0.12, generator=torch.Generator().manual_seed(0)).points.double()
+for ax, (moment, fitted) in zip(axes, moments.items(), strict=True):
+    responsibilities, log_prob = mixtures.e_step(ring, fitted)
+    plots.plot_responsibilities(ring[:160], responsibilities[:160], ax=ax, size=8)
+    plots.plot_ellipses(fitted.means, fitted.covariances, ax=ax, n_std=(2,), names=True)
+    ax.set_title(f"{moment}:\n{log_prob.mean():.2f} nats per point")
+plots.show(
+    figure,
+    alt="A ring of eight clusters. Left: one ellipse on each. Middle: ellipse 0 has been moved from the upper left onto "
+    "number 4 at the lower right. Right: 0 and 4 share that cluster, and number 5 spans the two at the left.",
+)
+
+# %% [markdown] slideshow={"slide_type": "fragment"}
+# It does not. At first the points that component 0 left behind are hardly explained by anyone, and the log-likelihood
+# falls far: *your hand* may lower it, an iteration of EM cannot. Then EM climbs again, but to a lower top: the neighbour
+# 5 takes the lost cluster over, and 0 and 4 share the other. Each step looks only at who explains a point *now*, and
+# there no small step helps any more. Where EM ends depends on where it starts; section 1.8 measures how much.
 
 # %% slideshow={"slide_type": "skip"}
 ch01.zigzag
@@ -596,7 +645,7 @@ overlapping = torch.randn(2000, 1, generator=generator, dtype=torch.float64)
 overlapping[1800:] += 1.5  # one point in ten comes from a second cloud
 start = tuple(torch.tensor(part).double() for part in ([0.9, 0.1], [[0.0], [1.5]], [[[1.0]], [[1.0]]]))
 
-# %% slideshow={"slide_type": "fragment"}
+# %% slideshow={"slide_type": "subslide"}
 curves = {bug: broken_em(overlapping, start, bug) for bug in ("no bug", "no weights", "hard")}
 ax = plots.plot_curves(torch.arange(40), curves, xlabel="iteration", ylabel="nats per point")
 plots.show(
@@ -666,7 +715,7 @@ def errors(distance, width, dtype):
     return [(value.double() - exact.log_prob).abs().median().item() for value in (product, direct)]
 
 
-# %% slideshow={"slide_type": "fragment"}
+# %% slideshow={"slide_type": "subslide"}
 ratios = [10.0**power for power in torch.arange(1, 4.6, 0.5).tolist()]
 measured = {
     dtype: [errors(10.0, 10.0 / ratio, dtype) for ratio in ratios] for dtype in (torch.float32, torch.float64)
@@ -679,7 +728,7 @@ curves = {
     "rule for float64": [torch.finfo(torch.float64).eps * ratio**2 for ratio in ratios],
 }
 
-# %% slideshow={"slide_type": "fragment"}
+# %% slideshow={"slide_type": "subslide"}
 ax = plots.plot_curves(ratios, curves, xlabel="distance / width of the clusters", ylabel="error (nats)")
 ax.set(xscale="log", yscale="log", ylim=(1e-16, 1e8))
 ax.legend(loc="upper left", fontsize=9, ncols=2)
@@ -717,7 +766,7 @@ log_likelihood = torch.logaddexp(
 log_likelihood = log_likelihood.sum(1)  # one value for each width
 print("eruptions that share this value:", int((waiting == waiting[0]).sum()))
 
-# %% slideshow={"slide_type": "fragment"}
+# %% slideshow={"slide_type": "subslide"}
 figure, ax = plt.subplots()
 ax.semilogx(widths, log_likelihood, label="with a spike on one value")
 ax.axhline(rest.log_prob(waiting).sum(), color=plots.COLORS[1], linestyle="--", label="one Gaussian alone")
@@ -747,7 +796,7 @@ try:
 except ValueError as error:
     print(error)
 
-# %% [markdown] slideshow={"slide_type": "fragment"}
+# %% [markdown] slideshow={"slide_type": "subslide"}
 # The cure is a floor under the variances: `reg_covar` is added to every variance in each M-step.
 
 # %% slideshow={"slide_type": "fragment"}
@@ -780,7 +829,7 @@ ch01.singularity.answer(...)
 #
 # > **Predict.** Order the four from best to worst.
 
-# %% slideshow={"slide_type": "fragment"}
+# %% slideshow={"slide_type": "subslide"}
 ring = data.gaussian_ring(800, std=0.1, generator=generator).points.double()
 starts, fits = ("kmeans", "k-means++", "random_from_data", "random"), {}
 for start in starts:
@@ -802,7 +851,7 @@ shown = (("random", "worst", min), ("random_from_data", "worst", min), ("kmeans"
 figure, axes = plt.subplots(1, 3, figsize=(9.5, 3.4), sharex=True, sharey=True)
 for ax, (start, which, choose) in zip(axes, shown, strict=True):
     parameters, history = fits[start, ends[start].index(choose(ends[start]))]
-    plots.plot_points(ring[:240], ax=ax, size=6, alpha=1)
+    plots.plot_points(ring[:160], ax=ax, size=6, alpha=1)
     plots.plot_ellipses(parameters.means, parameters.covariances, ax=ax)
     ax.set_title(f"{start}, {which}: {history.last('bound'):.2f} nats")
 plots.show(
@@ -830,7 +879,7 @@ plots.show(
 #
 # > **Predict.** Will they choose 3?
 
-# %% slideshow={"slide_type": "fragment"}
+# %% slideshow={"slide_type": "subslide"}
 iris = data.load_iris().points
 folds = torch.arange(150) % 5  # every fifth flower is held out in turn; the file is sorted by species
 ks = list(range(1, 7))
@@ -846,7 +895,7 @@ for k in ks:
     ]
     held_out.append(sum(scores) / 5)
 
-# %% slideshow={"slide_type": "fragment"}
+# %% slideshow={"slide_type": "subslide"}
 figure, (left, right) = plt.subplots(1, 2, figsize=(9.5, 3.8))
 left.plot(ks, bic, "o-", color=plots.COLORS[0])
 left.set(xlabel="number of components K", ylabel="BIC (lower is better)")
@@ -861,7 +910,7 @@ plots.show(
 )
 print("BIC chooses", ks[bic.index(min(bic))], "and held-out data", ks[held_out.index(max(held_out))])
 
-# %% [markdown] slideshow={"slide_type": "fragment"}
+# %% [markdown] slideshow={"slide_type": "subslide"}
 # Held-out data prefer three by a hair, the BIC two. Two of the three species overlap so much that one tilted Gaussian
 # explains both nearly as well as two, and under the BIC 15 more parameters do not pay for themselves. **A component is not a class.** It is a piece of density, and
 # nobody told the mixture about species.
@@ -916,7 +965,7 @@ for name, points in (("training", codes), ("held out", test_codes)):
 for k, a, b in zip(ks, *scores.values(), strict=True):
     print(f"K = {k:3}   training {a:.1f}   held out {b:.1f}")
 
-# %% slideshow={"slide_type": "fragment"}
+# %% slideshow={"slide_type": "subslide"}
 ax = plots.plot_curves(ks, scores, xlabel="number of components K", ylabel="log p(code) (nats per image)")
 ax.set_xscale("log")
 ax.set_xticks(ks, ks)
@@ -942,7 +991,7 @@ plots.show(
     "from one Gaussian are smudges; with 10 and 30 components more and more of them look like digits.",
 )
 
-# %% [markdown] slideshow={"slide_type": "fragment"}
+# %% [markdown] slideshow={"slide_type": "subslide"}
 # Nobody wrote the digits of the lower rows: they are draws. The first row passes through the same 30
 # directions, so its softness shows what the *directions* cost; the rest of the difference is the mixture's.
 #
@@ -980,7 +1029,7 @@ def held_out_score(points, n_components, floor, n_init=1):
 for floor in (1e-2, 1e-4, 1e-6):
     print(f"floor {floor:.0e}: held out {held_out_score(shuffled, 1, floor)[0]:.1f} nats per image")
 
-# %% [markdown] slideshow={"slide_type": "fragment"}
+# %% [markdown] slideshow={"slide_type": "subslide"}
 # The floor decides, not the model: those numbers say nothing about digits. **Dequantisation** repairs it. Add
 # uniform noise of the width of one grey level (`smooth` above), so that each value becomes an interval that a density
 # can fill.
@@ -989,7 +1038,7 @@ for floor in (1e-2, 1e-4, 1e-6):
 for floor in (1e-2, 1e-4, 1e-6):
     print(f"floor {floor:.0e}: held out {held_out_score(smooth, 1, floor)[0]:.1f} nats per image")
 
-# %% [markdown] slideshow={"slide_type": "fragment"}
+# %% [markdown] slideshow={"slide_type": "subslide"}
 # Below the variance of the noise itself, $(1/16)^2/12 \approx 3 \cdot 10^{-4}$, the floor no longer matters for one
 # Gaussian. With many components it still does, as a guard against learning by heart: choose it, like $K$, on held-out
 # digits. Here with a floor of $10^{-3}$:
@@ -1000,7 +1049,7 @@ held_out, small = zip(*[held_out_score(smooth, k, 1e-3, n_init=3) for k in ks], 
 for k, score in zip(ks, held_out, strict=True):
     print(f"K = {k:2}   held out {score:.1f} nats per image")
 
-# %% slideshow={"slide_type": "fragment"}
+# %% slideshow={"slide_type": "subslide"}
 best = small[held_out.index(max(held_out))]
 drawn = mixtures.sample_mixture(best, 20, generator=generator).points.clamp(0, 1).view(-1, 8, 8)
 ax = plots.plot_images(
@@ -1028,7 +1077,7 @@ fits = [
 scores = [mixtures.e_step(test_plane, parameters).log_prob.mean() for parameters in fits]
 x, y, everywhere = plots.plane((-2.1, 2.1), (-2.1, 2.1))
 
-# %% slideshow={"slide_type": "fragment"}
+# %% slideshow={"slide_type": "subslide"}
 figure, axes = plt.subplots(1, 4, figsize=(10.5, 3.2), sharex=True, sharey=True)
 plots.plot_points(plane.points[:1500], ax=axes[0], size=3, alpha=1)
 axes[0].set_title("data")

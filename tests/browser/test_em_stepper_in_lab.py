@@ -11,11 +11,12 @@ CELLS = (
     "widget.parameters.means[1, 0].item()",
 )
 
-# Nothing has been drawn for half a second: the page has its final layout, and nothing glides.
+# No frame is to come, and none has been drawn for half a second: the page has its layout, and nothing glides.
 SETTLED = """() => {
-  const drawn = [...document.querySelectorAll(".em-stepper")].map((view) => view.dataset.drawn).join();
+  const views = [...document.querySelectorAll(".em-stepper")];
+  const drawn = views.map((view) => view.dataset.drawn).join();
   if (window.lastDrawn !== drawn) { window.lastDrawn = drawn; window.since = performance.now(); }
-  return drawn && performance.now() - window.since > 500;
+  return drawn && performance.now() - window.since > 500 && !views.some((view) => view.dataset.waiting);
 }"""
 
 BACKGROUND = "(node) => getComputedStyle(node).backgroundColor"
@@ -83,7 +84,7 @@ def climb(page):
 
 
 def iteration(page, index=0):
-    return int(re.search(r"\d+", view(page, index).locator(".em-readout").inner_text())[0])
+    return int(re.search(r"\d+", view(page, index).locator(".readout").inner_text())[0])
 
 
 def centre(locator):
@@ -123,7 +124,7 @@ def test_step_back_reset_slider_and_play(stepper):
     assert ellipses(page) == start
     play = view(page).get_by_label("play or pause")
     play.press("Enter")
-    page.wait_for_function("() => /iteration [3-9]/.test(document.querySelector('.em-readout').textContent)")
+    page.wait_for_function("() => /iteration [3-9]/.test(document.querySelector('.readout').textContent)")
     play.press("Enter")
     settle(page)
     stopped = iteration(page)
@@ -151,7 +152,7 @@ def test_a_mean_dragged_by_mouse_follows_the_hand_and_em_goes_on_from_there(step
     assert pixels(page) != colours, "the points change their colours while the hand moves"
     assert climb(page) == curve
     page.mouse.up()
-    page.wait_for_function("() => /iteration 20/.test(document.querySelector('.em-readout').textContent)")
+    page.wait_for_function("() => /iteration 20/.test(document.querySelector('.readout').textContent)")
     assert climb(page) != curve, "Python has climbed anew"
     press_button(page, "back to iteration 0")
     assert centre(mean) == pytest.approx((x + 80, y - 50), abs=1), "the new climb starts where it was dropped"
@@ -213,7 +214,7 @@ def test_a_new_width_and_the_dark_theme_are_drawn(stepper, notebook):
     page.wait_for_function("() => document.body.dataset.jpThemeLight === 'false'")
     settle(page)
     assert panel.evaluate(BACKGROUND) != "rgb(255, 255, 255)"
-    assert view(page).locator(".em-axis").first.evaluate(INK) == "rgba(255, 255, 255, 0.87)"
+    assert view(page).locator(".axis").first.evaluate(INK) == "rgba(255, 255, 255, 0.87)"
     notebook.command("apputils:change-theme", theme="JupyterLab Light")
 
 
@@ -227,7 +228,7 @@ def test_without_a_kernel_it_still_steps_and_says_what_to_do(stepper):
     assert ellipses(page) != start
     view(page).get_by_label("number of components").select_option("5")
     message = view(page).get_by_role("status")
-    page.wait_for_function("() => document.querySelector('.em-message').textContent")
+    page.wait_for_function("() => document.querySelector('.message').textContent")
     assert "run the cell again" in message.inner_text()
     assert view(page).get_by_label("number of components").input_value() == "2", "the choice is as it was"
     assert len(ellipses(page)) == 2
