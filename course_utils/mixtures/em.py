@@ -12,7 +12,7 @@ from torch import Tensor
 
 from course_utils import training
 from course_utils.history import History
-from course_utils.mixtures.chunks import EMPTY, Chunks
+from course_utils.mixtures.chunks import EMPTY, Chunks, is_array
 from course_utils.mixtures.parameters import (
     COVARIANCE_TYPES,
     EStep,
@@ -25,6 +25,7 @@ from course_utils.mixtures.parameters import (
 from course_utils.mixtures.starts import INIT_PARAMS, initial_responsibilities, rows_to_start_from
 from course_utils.mixtures.sufficient_statistics import (
     Statistics,
+    features_fit_memory,
     merge,
     product_is_safe,
     rows_per_chunk,
@@ -206,12 +207,17 @@ def check_collapse(
 
 
 def one_iteration(
-    chunks: Chunks, parameters: MixtureParameters, whole: Statistics, covariance_type: str, reg_covar: float
+    chunks: Chunks,
+    parameters: MixtureParameters,
+    whole: Statistics,
+    covariance_type: str,
+    reg_covar: float,
+    kept: list[Tensor] | None,
 ) -> tuple[Statistics, MixtureParameters]:
     """E-step and M-step in one pass: as matrix products where they are safe before and after."""
     dtype = parameters.means.dtype
     if product_is_safe(parameters, whole):
-        statistics = statistics_by_product(chunks, parameters, whole, covariance_type)
+        statistics = statistics_by_product(chunks, parameters, whole, covariance_type, kept)
         after = maximise(statistics, covariance_type, reg_covar, dtype)
         if product_is_safe(after, whole):
             return statistics, after
@@ -228,13 +234,14 @@ def climb(
     max_iter: int,
     tol: float,
     reg_covar: float,
+    kept: list[Tensor] | None,
 ) -> tuple[MixtureParameters, History]:
     """EM from one start: E-step and M-step in turn, until the bound changes by less than `tol`."""
     history = History()
     check_collapse(parameters, whole, reg_covar, iteration=0)
     try:
         for step in training.steps(max_iter, history, label=f"EM, {len(parameters.means)} components"):
-            statistics, after = one_iteration(chunks, parameters, whole, covariance_type, reg_covar)
+            statistics, after = one_iteration(chunks, parameters, whole, covariance_type, reg_covar, kept)
             if statistics.n_samples != whole.n_samples:
                 raise ValueError(
                     f"x gave {whole.n_samples} rows at first and {statistics.n_samples} in iteration {step + 1}; "
@@ -313,7 +320,14 @@ def fit_em(
         return MixtureParameters(*(part.to(whole.means.device, dtype, copy=True) for part in given))
 
     chunks = Chunks(x, rows=rows_per_chunk(k, n_features, covariance_type))
-    settings = {"covariance_type": covariance_type, "max_iter": max_iter, "tol": tol, "reg_covar": reg_covar}
+    keep = is_array(x) and features_fit_memory(whole.n_samples, n_features, covariance_type, dtype)
+    settings = {
+        "covariance_type": covariance_type,
+        "max_iter": max_iter,
+        "tol": tol,
+        "reg_covar": reg_covar,
+        "kept": [] if keep else None,
+    }
     runs: list[tuple[MixtureParameters, History]] = []
     collapses: list[Collapse] = []
     interrupted = False

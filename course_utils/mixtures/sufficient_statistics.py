@@ -11,6 +11,7 @@ is tight and far from the centre. `rounding_error` predicts the damage from the 
 too large the statistics are made from differences instead, component by component: slower, and right.
 """
 
+import math
 from collections.abc import Iterable
 from typing import NamedTuple
 
@@ -24,6 +25,7 @@ from course_utils.validation import check_choice
 __all__ = [
     "Statistics",
     "features",
+    "features_fit_memory",
     "merge",
     "natural_parameters",
     "product_is_safe",
@@ -34,9 +36,12 @@ __all__ = [
     "weighted_statistics",
 ]
 
-NUMBERS_PER_CHUNK = 2**21
-# Responsibilities below this are set to 0: subnormal numbers slow a matrix product down tenfold.
-NEGLIGIBLE = 1e-20
+NUMBERS_PER_CHUNK = 2**22
+# Features stay in memory from one iteration to the next if those of all the data take at most this much.
+BYTES_TO_KEEP = 80 * 2**20
+# Log-responsibilities below this count for nothing: subnormal numbers slow `exp` and matrix products down
+# tenfold, and e^-60 = 9e-27 is lost in the rounding of the sums, in float64 too.
+NEGLIGIBLE = -60.0
 # Rounding, in nats of a log-density, up to which the matrix-product form is used.
 ROUNDING_ALLOWED = {torch.float32: 1e-3, torch.float64: 1e-8}
 
@@ -199,9 +204,16 @@ def rounding_error(parameters: MixtureParameters, whole: Statistics) -> float:
 
 
 def statistics_by_product(
-    chunks: Iterable[Tensor], parameters: MixtureParameters, whole: Statistics, covariance_type: str
+    chunks: Iterable[Tensor],
+    parameters: MixtureParameters,
+    whole: Statistics,
+    covariance_type: str,
+    kept: list[Tensor] | None = None,
 ) -> Statistics:
-    """E-step and M-step over all chunks, each as one matrix product."""
+    """E-step and M-step over all chunks, each as one matrix product.
+
+    `kept`, a list that is empty at first, holds the features for later calls with the same data.
+    """
     centre = whole.means[0]
     d = len(centre)
     precisions = precision_matrices(parameters.covariances)
@@ -210,15 +222,19 @@ def statistics_by_product(
     theta = theta.to(parameters.means.dtype)
     total, n_samples = sums.new_zeros(()), 0
     shared = precisions[0] if covariance_type == "tied" else None
-    for x in chunks:
-        phi = features(x - centre.to(x.dtype), covariance_type, shared)  # (F, n)
+    blocks: Iterable[Tensor] = (features(x - centre.to(x.dtype), covariance_type, shared) for x in chunks)
+    if kept is not None:
+        kept[:] = kept or list(blocks)  # all or nothing, should Ctrl-C come
+        blocks = kept
+    for phi in blocks:  # (F, n)
         joint = theta @ phi  # (K, n): the E-step
-        log_prob = joint.logsumexp(0)  # (n,)
-        responsibilities = joint.sub_(log_prob).exp_()  # (K, n)
-        torch.threshold_(responsibilities, NEGLIGIBLE, 0.0)
+        highest = joint.amax(0)  # (n,)
+        responsibilities = joint.sub_(highest).clamp_(min=NEGLIGIBLE).exp_()  # (K, n), still to be divided by
+        evidence = responsibilities.sum(0)  # (n,), p(x) / exp(highest)
+        responsibilities /= evidence
         sums += responsibilities @ phi.T  # (K, F): the M-step
-        total += log_prob.sum(dtype=torch.float64)
-        n_samples += len(x)
+        total += (highest + evidence.log()).sum(dtype=torch.float64)
+        n_samples += phi.shape[1]
     counts = sums[:, -1]
     means = (
         sums[:, -1 - d : -1] / counts.clamp_min(torch.finfo(torch.float64).tiny)[:, None]
@@ -243,7 +259,8 @@ def statistics_by_differences(
     together: Statistics | None = None
     for x in chunks:
         step = posterior(x, parameters)
-        part = weighted_statistics(x, step.responsibilities, covariance_type, step.log_prob)
+        responsibilities = torch.threshold_(step.responsibilities, math.exp(NEGLIGIBLE), 0.0)
+        part = weighted_statistics(x, responsibilities, covariance_type, step.log_prob)
         together = part if together is None else merge(together, part, covariance_type)
     if together is None:
         raise ValueError(EMPTY)
@@ -255,6 +272,12 @@ def product_is_safe(parameters: MixtureParameters, whole: Statistics) -> bool:
     if parameters.covariances.ndim == 3 and torch.linalg.cholesky_ex(parameters.covariances).info.any():
         return False
     return rounding_error(parameters, whole) <= ROUNDING_ALLOWED[parameters.means.dtype]
+
+
+def features_fit_memory(n_samples: int, n_features: int, covariance_type: str, dtype: torch.dtype) -> bool:
+    """Whether the features of all the data can be kept: they are few, and no iteration changes them."""
+    n_rows = n_quadratic_features(n_features, covariance_type) + n_features + 1
+    return covariance_type != "tied" and n_samples * n_rows * dtype.itemsize <= BYTES_TO_KEEP
 
 
 def rows_per_chunk(n_components: int, n_features: int, covariance_type: str) -> int:

@@ -1,13 +1,16 @@
 """The matrix-product form against the form by differences, and the rule that chooses between them."""
 
+import math
+
 import pytest
 import torch
 
 from course_utils.data import load_iris
-from course_utils.mixtures import e_step, features, m_step, natural_parameters
+from course_utils.mixtures import e_step, features, fit_em, m_step, natural_parameters, sufficient_statistics
 from course_utils.mixtures.em import describe
 from course_utils.mixtures.parameters import COVARIANCE_TYPES, MixtureParameters, log_joint
 from course_utils.mixtures.sufficient_statistics import (
+    features_fit_memory,
     merge,
     precision_matrices,
     product_is_safe,
@@ -85,3 +88,78 @@ def test_the_predicted_rounding_is_of_the_size_of_the_measured_one(dtype, std, s
     predicted = rounding_error(parameters, whole)
     assert predicted / 30 < float(measured.abs().max()) < 3 * predicted
     assert product_is_safe(parameters, whole) is safe
+
+
+@pytest.mark.parametrize("kind", COVARIANCE_TYPES)
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_kept_features_change_nothing_and_are_made_once(kind, dtype, monkeypatch):
+    x, original = IRIS.to(dtype), IRIS.to(dtype)
+    begin = MixtureParameters(*(part.to(dtype) for part in start(kind)))
+    made = []
+
+    def counting(*arguments):
+        made.append(1)
+        return features(*arguments)
+
+    monkeypatch.setattr(sufficient_statistics, "features", counting)
+
+    def fit(data):
+        made.clear()
+        # reg_covar keeps the clusters wide enough for the product form, also in float32.
+        settings = {"covariance_type": kind, "max_iter": 4, "tol": 0.0, "reg_covar": 0.05}
+        parameters, history = fit_em(data, 3, start=begin, **settings)
+        return len(made), [*parameters, torch.tensor(history["bound"])]
+
+    n_kept, kept = fit(x)
+    n_streamed, streamed = fit([x])
+    monkeypatch.setattr(sufficient_statistics, "BYTES_TO_KEEP", 0)
+    n_anew, anew = fit(x)
+    assert (n_kept, n_streamed, n_anew) == (4 if kind == "tied" else 1, 4, 4)
+    for a, b, c in zip(kept, streamed, anew, strict=True):
+        assert torch.equal(a, c)
+        assert torch.equal(a, b)
+    assert torch.equal(x, original)
+
+
+@pytest.mark.parametrize("kind", ["full", "diag", "spherical"])
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_features_are_kept_up_to_the_budget_and_not_beyond(kind, dtype, monkeypatch):
+    phi = features(IRIS.to(dtype), kind)
+    monkeypatch.setattr(sufficient_statistics, "BYTES_TO_KEEP", phi.nbytes)
+    assert features_fit_memory(len(IRIS), 4, kind, dtype)
+    assert not features_fit_memory(len(IRIS) + 1, 4, kind, dtype)
+    assert not features_fit_memory(len(IRIS), 4, "tied", dtype), "they change with the covariance"
+
+
+def test_an_interruption_keeps_no_part_of_the_features():
+    def interrupted():
+        yield IRIS[:40]
+        raise KeyboardInterrupt
+
+    whole, _ = describe([IRIS], "full")
+    kept = []
+    with pytest.raises(KeyboardInterrupt):
+        statistics_by_product(interrupted(), start("full"), whole, "full", kept)
+    assert kept == []
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+@pytest.mark.parametrize("distance", [14.0, 60.0])
+def test_negligible_responsibilities_are_no_subnormal_numbers_and_change_no_sum(dtype, distance):
+    """At 14 widths, exp(-98) is subnormal in float32; at 60 widths it is 0 in float64, too."""
+    n = 1000
+    x = torch.randn(n, 1, generator=torch.Generator().manual_seed(0), dtype=torch.float64).clamp(-0.1, 0.1)
+    means = torch.tensor([[0.0], [distance]])
+    parameters = MixtureParameters(torch.full((2,), 0.5), means, torch.ones(2, 1, 1))
+    exact = statistics_by_differences([x], MixtureParameters(*(part.double() for part in parameters)), "full")
+    parameters = MixtureParameters(*(part.to(dtype) for part in parameters))
+    whole, _ = describe([x.to(dtype)], "full")
+    product = statistics_by_product([x.to(dtype)], parameters, whole, "full")
+    differences = statistics_by_differences([x.to(dtype)], parameters, "full")
+    assert float(product.counts[1]) == pytest.approx(n * math.exp(-60), rel=1e-5, abs=0)
+    assert float(differences.counts[1]) == 0
+    # Rounding of the data and of θ, whose largest terms are distance²/2.
+    tolerance = 2 * torch.finfo(dtype).eps * distance**2
+    for got in (product, differences):
+        for a, b in zip((got.log_likelihood, *got[2:]), (exact.log_likelihood, *exact[2:]), strict=True):
+            torch.testing.assert_close(a.reshape(-1)[:1], b.reshape(-1)[:1], rtol=tolerance, atol=tolerance)
