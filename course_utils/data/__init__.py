@@ -1,6 +1,12 @@
-"""The course's data: bundled sets and seeded toys, all as named tuples of tensors, never a download."""
+"""The course's data, never a download: bundled, drawn, or the learner's own; all as named tuples of tensors."""
 
+from course_utils.data.creature_attributes import CREATURE_ATTRIBUTES
+from course_utils.data.creature_captions import caption_creatures
+from course_utils.data.creature_set import Creatures, creatures
 from course_utils.data.files import DataFileError
+from course_utils.data.folder import ImageFolder, load_image_folder
+from course_utils.data.junction import JunctionFilms, junction_films
+from course_utils.data.letters import LETTERS, Letters, drawn_letters
 from course_utils.data.loaders import (
     Images,
     LabelledPoints,
@@ -10,6 +16,7 @@ from course_utils.data.loaders import (
     load_mnist,
     load_old_faithful,
 )
+from course_utils.data.moons import MoonPhases, moon_phases
 from course_utils.data.toys import (
     Clusters,
     Curves,
@@ -23,19 +30,32 @@ from course_utils.data.toys import (
 )
 
 __all__ = [
+    "CREATURE_ATTRIBUTES",
+    "LETTERS",
     "Clusters",
+    "Creatures",
     "Curves",
     "DataFileError",
+    "ImageFolder",
     "Images",
+    "JunctionFilms",
     "LabelledPoints",
+    "Letters",
+    "MoonPhases",
     "Points",
     "SwissRoll",
+    "caption_creatures",
+    "creatures",
+    "drawn_letters",
     "gaussian_grid",
     "gaussian_ring",
+    "junction_films",
     "load_digits",
+    "load_image_folder",
     "load_iris",
     "load_mnist",
     "load_old_faithful",
+    "moon_phases",
     "moons_and_ring",
     "spiral",
     "swiss_roll",
