@@ -13,12 +13,15 @@ The body of the loop is plain PyTorch:
 `steps` adds progress, a stop at NaN, a Ctrl-C that keeps everything, and checkpoints.
 """
 
+import contextlib
 import copy
+import math
 import os
 import pickle
 import signal
 import sys
 import threading
+import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from types import FrameType
@@ -30,7 +33,17 @@ from torch import Generator, Tensor, nn
 from course_utils.history import History
 from course_utils.validation import check_count, check_number
 
-__all__ = ["Average", "Batches", "Checkpoint", "CheckpointError", "batches", "shows_progress", "steps"]
+__all__ = [
+    "Average",
+    "Batches",
+    "Checkpoint",
+    "CheckpointError",
+    "batches",
+    "cosine",
+    "shows_progress",
+    "steps",
+    "threads",
+]
 
 
 class Stateful(Protocol):
@@ -60,6 +73,10 @@ class Checkpoint:
         every: save after so many steps (and after the last one, and at Ctrl-C).
         objects: by name, anything with `state_dict` and `load_state_dict`, or a `torch.Generator`.
 
+    Attributes:
+        seconds: processor time that the steps in the file took, those before a resume included; for one
+            thread, the time on a quiet machine.
+
     Raises:
         TypeError: if an object has no state to save.
         ValueError: if `every` is less than 1, or there is no object.
@@ -84,11 +101,16 @@ class Checkpoint:
                 )
         self._objects = objects
         self._readable = False
+        self.seconds = 0.0
+        self._clock = time.process_time()
 
     def save(self, n_done: int, history: History) -> None:
         """Write the state after `n_done` steps; raises TypeError if it could not be read back."""
+        now = time.process_time()
+        self.seconds, self._clock = self.seconds + now - self._clock, now
         state = {
             "n_done": n_done,
+            "seconds": self.seconds,
             "history": history.state_dict(),
             "objects": self._states(),
             "random": torch.get_rng_state(),
@@ -111,6 +133,7 @@ class Checkpoint:
         Raises:
             CheckpointError: if the file is damaged or does not fit; then nothing has changed.
         """
+        self._clock = time.process_time()
         if not self.path.exists():
             return 0
         before = copy.deepcopy(self._states())
@@ -119,7 +142,7 @@ class Checkpoint:
             if (saved := set(state["objects"])) != (here := set(self._objects)):
                 raise ValueError(f"it holds {', '.join(sorted(saved))}, not {', '.join(sorted(here))}")
             self._load_states(state["objects"])
-            n_done = int(state["n_done"])
+            n_done, seconds = int(state["n_done"]), float(state["seconds"])
             history.load_state_dict(state["history"])
             torch.set_rng_state(state["random"])
             if state["random_cuda"] and len(state["random_cuda"]) == torch.cuda.device_count():
@@ -130,6 +153,7 @@ class Checkpoint:
                 f"the checkpoint {self.path} is damaged or of another training ({_first_line(error)}); "
                 "delete the file to train from the start"
             ) from error
+        self.seconds = seconds
         return n_done
 
     def _states(self) -> dict[str, Any]:
@@ -226,6 +250,31 @@ def shows_progress() -> bool:
     if "IPython" in sys.modules and getattr(sys.modules["IPython"].get_ipython(), "kernel", None) is not None:
         return True
     return sys.stderr is not None and sys.stderr.isatty()
+
+
+def cosine(step: int, n_steps: int) -> float:
+    """Share of the learning rate at a step, ½(1 + cos(π·step/n_steps)): from 1 at the first to nearly 0.
+
+    Source: Loshchilov and Hutter (2016), SGDR, equation 5, without restarts.
+    """
+    return (1 + math.cos(math.pi * step / n_steps)) / 2
+
+
+@contextlib.contextmanager
+def threads(number: int) -> Iterator[None]:
+    """Let PyTorch compute on so many threads inside `with training.threads(1): ...`, and as before after it.
+
+    On small tensors a second thread costs more than it brings, by far when the machine is busy.
+
+    Raises:
+        ValueError: if the number is below 1.
+    """
+    before = torch.get_num_threads()
+    torch.set_num_threads(check_count(number, "number"))
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
 
 
 class Batches:

@@ -686,3 +686,45 @@ def test_bad_checkpoints(tmp_path):
         training.Checkpoint(tmp_path / "c.pt", model=torch.zeros(3))
     with pytest.raises(ValueError, match="every must be at least 1"):
         training.Checkpoint(tmp_path / "c.pt", every=0, model=nn.Linear(1, 1))
+
+
+def test_the_file_knows_how_long_its_steps_took(tmp_path, monkeypatch):
+    clock = [100.0]
+    monkeypatch.setattr(training.time, "process_time", lambda: clock[0])
+
+    def train(n_steps):
+        checkpoint = training.Checkpoint(tmp_path / "c.pt", every=2, model=nn.Linear(1, 1))
+        clock[0] += 50  # what happens before the loop does not count
+        for _ in training.steps(n_steps, History(), checkpoint=checkpoint):
+            clock[0] += 3
+        return checkpoint.seconds
+
+    assert train(4) == 12
+    assert train(4) == 12
+    assert train(6) == 18
+    assert torch.load(tmp_path / "c.pt")["seconds"] == 18
+
+
+# Learning rate and threads
+
+
+def test_cosine():
+    assert [training.cosine(step, 4) for step in (0, 2, 4)] == pytest.approx([1, 0.5, 0])
+    assert training.cosine(1, 4) == pytest.approx(math.cos(math.pi / 8) ** 2)
+
+
+def test_threads_are_as_before_afterwards():
+    def stop_within():
+        with training.threads(1):
+            assert torch.get_num_threads() == 1
+            raise ZeroDivisionError
+
+    with training.threads(3):
+        with training.threads(1):
+            assert torch.get_num_threads() == 1
+        assert torch.get_num_threads() == 3
+        with pytest.raises(ZeroDivisionError):
+            stop_within()
+        assert torch.get_num_threads() == 3
+    with pytest.raises(ValueError, match="number must be at least 1, got 0"), training.threads(0):
+        pass

@@ -1,0 +1,208 @@
+import inspect
+import os
+import signal
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from course_utils import pretrained, weights
+from course_utils.history import History
+from course_utils.pretrained import __main__ as command
+from course_utils.pretrained import making
+from course_utils.pretrained.making import RECIPES, make, recipe
+
+CARD_KEYS = {
+    "bytes",
+    "command",
+    "data",
+    "figures",
+    "licence",
+    "machine",
+    "name",
+    "parameters",
+    "recipe",
+    "seconds",
+    "seed",
+    "seeds",
+    "sha256",
+    "steps",
+    "stored_as",
+}
+
+
+# What is stored
+
+
+def test_every_recipe_is_stored_and_nothing_else():
+    assert pretrained.available() == list(RECIPES)
+    stems = {path.stem for path in weights.FOLDER.iterdir() if path.suffix in (".json", ".safetensors")}
+    assert stems == set(RECIPES)
+    here = {path.stem for path in weights.FOLDER.parent.glob("*.py")} - {"__init__", "__main__", "making"}
+    assert here == set(RECIPES), "a recipe in no list"
+
+
+@pytest.mark.parametrize("name", RECIPES)
+def test_the_card(name):
+    card = pretrained.card(name)
+    assert set(card) == CARD_KEYS
+    assert card["command"] == f"python -m course_utils.pretrained {name}"
+    assert (weights.FOLDER.parents[2] / card["recipe"]).is_file()
+    assert (card["seed"], card["steps"]) == (recipe(name).SEED, recipe(name).N_STEPS), "of another recipe"
+    assert card["seeds"][card["seed"]] in card["figures"].values()
+    assert card["bytes"] == (weights.FOLDER / f"{name}.safetensors").stat().st_size < 2e6
+    assert card["seconds"] > 0
+
+
+@pytest.mark.parametrize("name", RECIPES)
+def test_a_figure_recomputed(name):
+    model = pretrained.load(name)
+    assert not any(module.training for module in model.modules())
+    assert not any(parameter.requires_grad for parameter in model.parameters())
+    assert sum(parameter.numel() for parameter in model.parameters()) == pretrained.card(name)["parameters"]
+    figures = pretrained.card(name)["figures"]
+    measured = recipe(name).measure(model, quick=True)
+    assert measured
+    for figure, value in measured.items():
+        # The figures are those of the stored weights, but another machine adds in another order: 1 in 10,000
+        # of an error, 2 of the 10,000 test images.
+        assert value == pytest.approx(figures[figure], rel=1e-4, abs=2e-4), figure
+
+
+def test_what_the_course_promises():
+    two, sixteen, judge = (pretrained.card(name)["figures"] for name in RECIPES)
+    assert two["label accuracy of the 15 nearest codes"] >= 0.8
+    assert judge["test accuracy"] >= 0.989
+    order = ("N(0, I)", "one fitted Gaussian", "a fitted mixture of 100", "test reconstructions")
+    standard, gaussian, mixture, reconstructions = (sixteen[f"judge sure of {what}"] for what in order)
+    assert standard + 0.2 < gaussian < mixture - 0.3
+    assert mixture < reconstructions < mixture + 0.05
+
+
+@pytest.mark.parametrize("name", ["autoencoder_mnist_2d", "autoencoder_mnist_16d"])
+def test_a_decoder_by_hand(name):
+    """What a widget computes from the layers, here in NumPy; and it is small enough to be sent as float16."""
+    model = pretrained.load(name)
+    z = torch.randn(20, model.latent_dim, generator=torch.Generator().manual_seed(0)) * 3
+    h = z.numpy().astype(np.float64)
+    for layer in model.decoder:
+        if isinstance(layer, nn.Linear):
+            h = h @ layer.weight.numpy().T.astype(np.float64) + layer.bias.numpy()
+        elif isinstance(layer, nn.SiLU):
+            h = h / (1 + np.exp(-h))
+        elif isinstance(layer, nn.Sigmoid):
+            h = 1 / (1 + np.exp(-h))
+        else:
+            assert isinstance(layer, nn.Unflatten)
+            h = h.reshape(-1, *layer.unflattened_size)
+    np.testing.assert_allclose(model.decode(z).numpy(), h, atol=1e-4)
+    assert h.std() > 0.1
+    assert sum(parameter.numel() for parameter in model.decoder.parameters()) * 2 < 1e6
+
+
+def test_loading_draws_nothing_and_gives_a_fresh_module():
+    state = torch.get_rng_state()
+    first, second = pretrained.load("judge_mnist"), pretrained.load("judge_mnist")
+    assert torch.equal(torch.get_rng_state(), state)
+    first.output.bias.zero_()
+    assert second.output.bias.abs().max() > 0
+
+
+def test_unknown_names():
+    for function in (pretrained.load, pretrained.card):
+        with pytest.raises(ValueError, match=r"name must be one of 'autoencoder_mnist_2d', .*, got 'vae'"):
+            function("vae")
+
+
+# How it is made
+
+
+@pytest.fixture
+def quick(monkeypatch):
+    """Recipes that do not measure; training is what these tests look at."""
+    monkeypatch.setenv("COURSE_PROGRESS", "off")
+    for name in RECIPES:
+        monkeypatch.setattr(recipe(name), "measure", lambda model, quick=False: {})
+
+
+def stop_after(monkeypatch, n_steps):
+    """Press Ctrl-C in the step of that number, counted over one training."""
+    record = History.record
+
+    def record_and_stop(self, *arguments, **values):
+        record(self, *arguments, **values)
+        if len(self["loss"]) == n_steps:
+            os.kill(os.getpid(), signal.SIGINT)
+
+    monkeypatch.setattr(History, "record", record_and_stop)
+
+
+@pytest.mark.parametrize("name", RECIPES)
+def test_interrupted_is_as_uninterrupted(name, tmp_path, quick, monkeypatch, capfd):
+    settings = {"n_steps": 5, "checkpoints": tmp_path / "checkpoints"}
+    whole = make(name, folder=tmp_path / "whole", **settings)
+    with monkeypatch.context() as patch:
+        stop_after(patch, 2)
+        torch.rand(1)  # whatever was drawn before
+        assert make(name, folder=tmp_path / "parts", **settings) is None
+        assert not (tmp_path / "parts").exists()
+    parts = make(name, folder=tmp_path / "parts", **settings)
+    assert "2 of 5 steps were done before" in capfd.readouterr().out
+    assert parts["sha256"] == whole["sha256"]
+    assert set(parts) == CARD_KEYS - {"seeds"}
+    assert list((tmp_path / "checkpoints").iterdir()) == []
+    other = make(name, seed=1, folder=tmp_path / "other", **settings)
+    assert other["sha256"] != whole["sha256"]
+    assert other["seed"] == 1
+
+
+def test_figures_are_those_of_the_stored_weights(tmp_path, monkeypatch):
+    seen = []
+    how = recipe("autoencoder_mnist_2d")
+    monkeypatch.setattr(how, "measure", lambda model, quick=False: {"sum": seen.append(model) or 1.0})
+    card = make("autoencoder_mnist_2d", n_steps=2, folder=tmp_path, checkpoints=tmp_path)
+    loaded = weights.load("autoencoder_mnist_2d", how.build, folder=tmp_path)
+    for measured, stored in zip(seen[0].parameters(), loaded.parameters(), strict=True):
+        assert torch.equal(measured, stored)
+    assert card["figures"] == {"sum": 1.0}
+
+
+@pytest.mark.parametrize("name", RECIPES)
+def test_recipes_are_alike(name):
+    how = recipe(name)
+    assert list(inspect.signature(how.train).parameters) == ["seed", "n_steps", "checkpoint"]
+    assert list(inspect.signature(how.measure).parameters) == ["model", "quick"]
+    assert how.__doc__
+    assert how.DATA
+
+
+def test_the_command(tmp_path, quick, capsys):
+    places = ["--folder", str(tmp_path / "files"), "--checkpoints", str(tmp_path / "checkpoints")]
+    assert command.main(["judge_mnist", "--steps", "2", "--seed", "3", *places]) == 0
+    assert "judge_mnist: 0.37 MB, seed 3" in capsys.readouterr().out
+    assert command.main(["--list", "--folder", str(tmp_path / "files")]) == 0
+    assert "autoencoder_mnist_2d: not made yet\n" in (out := capsys.readouterr().out)
+    assert "judge_mnist: 0.37 MB" in out
+    assert command.main(["--list"]) == 0
+    assert "test accuracy: 0.99" in capsys.readouterr().out
+
+
+def test_ctrl_c_ends_the_command_as_shells_expect(tmp_path, quick, monkeypatch):
+    stop_after(monkeypatch, 1)
+    places = ["--folder", str(tmp_path), "--checkpoints", str(tmp_path)]
+    assert command.main(["judge_mnist", "--steps", "3", *places]) == 130
+    assert [path.suffix for path in tmp_path.iterdir()] == [".pt"]
+
+
+def test_mistakes_on_the_command_line(capsys):
+    for arguments, message in (([], "give a NAME, or --list"), (["vae"], "invalid choice: 'vae'")):
+        with pytest.raises(SystemExit) as error:
+            command.main(arguments)
+        assert error.value.code == 2
+        assert message in capsys.readouterr().err
+
+
+def test_checkpoints_are_ignored_by_git():
+    ignored = (weights.FOLDER.parents[2] / ".gitignore").read_text().split()
+    assert f"{making.CHECKPOINTS}/" in ignored
