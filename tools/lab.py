@@ -36,6 +36,10 @@ SELECT_LAST = """() => {
   const notebook = window.jupyterapp.shell.currentWidget.content;
   notebook.activeCellIndex = notebook.widgets.length - 1;
 }"""
+WRITE_CELL = """([number, text]) => {
+  const { widgets } = window.jupyterapp.shell.currentWidget.content;
+  widgets[number].model.sharedModel.setSource(text);
+}"""
 RESULT_OF_LAST = """() => {
   const { outputs } = window.jupyterapp.shell.currentWidget.content.activeCell.model;
   return outputs.toJSON()[0].data["text/plain"];
@@ -119,6 +123,15 @@ class OpenNotebook:
         self.page.evaluate(SELECT_LAST)
         self.command("notebook:run-cell")
         return self.page.evaluate(RESULT_OF_LAST)
+
+    def write_cell(self, number: int, text: str) -> None:
+        """Put another text into a cell, counted from 0."""
+        self.page.evaluate(WRITE_CELL, [number, text])
+
+    def restart_kernel(self) -> None:
+        """Without the dialog that asks."""
+        session = "window.jupyterapp.shell.currentWidget.sessionContext.session"
+        self.page.evaluate(f"() => {session}.kernel.restart().then(() => true)")
 
     def command(self, name: str, **arguments: Any) -> None:
         """One of the Lab's commands, to its end."""

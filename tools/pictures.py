@@ -1,9 +1,11 @@
 """Moving pictures of the widgets, taken from JupyterLab in a browser: `make pictures`."""
 
 import io
+import math
 import sys
 import tempfile
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 
 from PIL import Image
@@ -47,6 +49,26 @@ def em_stepper(page: Page) -> Iterator[Action]:
     yield from [lambda: None] * 20
 
 
+def latent_explorer(page: Page) -> Iterator[Action]:
+    """Show the grid, and drag through the map in a loop; one action for each frame."""
+    widget = page.locator(".latent-explorer")
+    box = widget.locator(".pad").bounding_box()
+    assert box
+    middle = (box["x"] + 0.55 * box["width"], box["y"] + 0.45 * box["height"])
+    turn = [(middle[0] + 120 * math.cos(t / 9), middle[1] + 100 * math.sin(t / 9)) for t in range(57)]
+    yield from move(page, (middle[0], middle[1] + 160), turn[0], 6)
+    page.mouse.down()
+    yield from (partial(page.mouse.move, *place) for place in turn)
+    page.mouse.up()
+    yield widget.get_by_label("decoded pictures behind the map").click
+    yield from [lambda: None] * 8
+    yield from move(page, middle, turn[0], 3)
+    page.mouse.down()
+    yield from (partial(page.mouse.move, *place) for place in turn[:30])
+    page.mouse.up()
+    yield from [lambda: None] * 10
+
+
 def centre(locator: Locator) -> tuple[float, float]:
     """Of an element, in pixels of the page."""
     box = locator.bounding_box()
@@ -66,7 +88,15 @@ SCENES = {
         ".em-stepper",
         "from course_utils import widgets\nwidgets.EMStepper(data_set='ring', n_components=8, n_iterations=14)",
         em_stepper,
-    )
+    ),
+    "latent_explorer": (
+        ".latent-explorer",
+        "from course_utils import data, pretrained, widgets\n"
+        "model, test = pretrained.load('autoencoder_mnist_2d'), data.load_mnist('test')\n"
+        "codes = model.encode(test.images[:3000])\n"
+        "widgets.LatentExplorer(model.decoder, codes, test.labels[:3000], test.images[:3000])",
+        latent_explorer,
+    ),
 }
 
 
@@ -98,7 +128,8 @@ def write(frames: list[Image.Image], path: Path) -> None:
 
 
 def main() -> None:
-    """Take all scenes."""
+    """Take the scenes that are named on the command line, or all."""
+    chosen = sys.argv[1:] or list(SCENES)
     if not CHROMIUM:
         sys.exit(NO_CHROMIUM)
     with tempfile.TemporaryDirectory() as scratch, sync_playwright() as play:
@@ -107,8 +138,8 @@ def main() -> None:
         private.mkdir()
         lab = Lab(folder, private)
         try:
-            for name, (selector, cell, scene) in SCENES.items():
-                page = launch(play).new_page(viewport={"width": 1280, "height": 900})
+            for name, (selector, cell, scene) in ((name, SCENES[name]) for name in chosen):
+                page = launch(play).new_page(viewport={"width": 1280, "height": 1300})
                 notebook = OpenNotebook(page, lab.url(lab.write(f"{name}.ipynb", cell)))
                 notebook.run_all()
                 widget = page.locator(selector)

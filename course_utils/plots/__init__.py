@@ -14,6 +14,7 @@ from course_utils.plots.mixtures import (
 )
 from course_utils.plots.show import show
 from course_utils.plots.style import COLORS, LINES, MARKERS, use_style
+from course_utils.plots.tree import plot_tree
 
 __all__ = [
     "COLORS",
@@ -29,6 +30,7 @@ __all__ = [
     "plot_points",
     "plot_responsibilities",
     "plot_strips",
+    "plot_tree",
     "show",
     "use_style",
 ]

@@ -1,5 +1,6 @@
 """Widgets to drag and step through; drawn in the browser, computed in Python."""
 
 from course_utils.widgets.em_stepper import EMStepper
+from course_utils.widgets.latent_explorer import LatentExplorer
 
-__all__ = ["EMStepper"]
+__all__ = ["EMStepper", "LatentExplorer"]

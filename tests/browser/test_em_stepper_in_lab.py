@@ -1,9 +1,10 @@
 """EMStepper in JupyterLab: what is drawn follows the mouse, the keyboard and Python."""
 
 import re
-import statistics
 
 import pytest
+
+from tests.browser.reading import centre, listen, report_delays, settle
 
 CELLS = (
     "from course_utils.widgets import EMStepper\nwidget = EMStepper(n_iterations=20)\nwidget",
@@ -11,32 +12,8 @@ CELLS = (
     "widget.parameters.means[1, 0].item()",
 )
 
-# No frame is to come, and none has been drawn for half a second: the page has its layout, and nothing glides.
-SETTLED = """() => {
-  const views = [...document.querySelectorAll(".em-stepper")];
-  const drawn = views.map((view) => view.dataset.drawn).join();
-  if (window.lastDrawn !== drawn) { window.lastDrawn = drawn; window.since = performance.now(); }
-  return drawn && performance.now() - window.since > 500 && !views.some((view) => view.dataset.waiting);
-}"""
-
 BACKGROUND = "(node) => getComputedStyle(node).backgroundColor"
 INK = "(node) => getComputedStyle(node).stroke"
-
-# For each kind of input: milliseconds from its event to the end of the frame that draws what it changed.
-LISTEN = """() => {
-  const root = document.querySelector(".em-stepper");
-  window.delays = {};
-  let input = null;
-  for (const kind of ["pointerdown", "pointermove", "click", "input"])
-    root.addEventListener(kind, (event) => { if (input?.type !== kind) input = event; }, true);
-  new MutationObserver(() => {
-    if (!input) return;
-    const { type, timeStamp } = input, painted = new MessageChannel();
-    input = null;
-    painted.port1.onmessage = () => (window.delays[type] ??= []).push(performance.now() - timeStamp);
-    painted.port2.postMessage(0);
-  }).observe(root, { attributes: true, attributeFilter: ["data-drawn"] });
-}"""
 
 
 @pytest.fixture(scope="module")
@@ -54,10 +31,6 @@ def stepper(notebook):
     settle(notebook.page)
     yield notebook.page
     assert not notebook.complaints
-
-
-def settle(page):
-    page.wait_for_function(SETTLED)
 
 
 def view(page, index=0):
@@ -85,11 +58,6 @@ def climb(page):
 
 def iteration(page, index=0):
     return int(re.search(r"\d+", view(page, index).locator(".readout").inner_text())[0])
-
-
-def centre(locator):
-    box = locator.bounding_box()
-    return box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
 
 
 def press_button(page, label):
@@ -218,11 +186,9 @@ def test_a_new_width_and_the_dark_theme_are_drawn(stepper, notebook):
     notebook.command("apputils:change-theme", theme="JupyterLab Light")
 
 
-def test_without_a_kernel_it_still_steps_and_says_what_to_do(stepper):
+def test_without_a_kernel_it_still_steps_and_says_what_to_do(stepper, notebook):
     page = stepper
-    page.evaluate(
-        "() => window.jupyterapp.shell.currentWidget.sessionContext.session.kernel.restart().then(() => true)"
-    )
+    notebook.restart_kernel()
     start = ellipses(page)
     press_button(page, "one iteration on")
     assert ellipses(page) != start
@@ -239,7 +205,7 @@ def test_input_is_drawn_at_once(stepper, capsys):
     mean = view(page).locator(".em-mean").first
     mean.scroll_into_view_if_needed()
     settle(page)
-    page.evaluate(LISTEN)
+    listen(page, ".em-stepper")
     for _ in range(20):
         press_button(page, "one iteration on")
     view(page).get_by_label("iteration", exact=True).focus()
@@ -253,12 +219,4 @@ def test_input_is_drawn_at_once(stepper, capsys):
         page.mouse.move(x + i, y + i % 7)
         page.wait_for_timeout(20)
     page.mouse.up()
-    delays = page.evaluate("() => window.delays")
-    names = {"pointermove": "a mean dragged", "click": "Step", "input": "slider"}
-    lines = []
-    for kind, name in names.items():
-        cuts = statistics.quantiles(delays[kind], n=20, method="inclusive")
-        assert len(delays[kind]) >= 15
-        lines.append(f"{name} {statistics.median(delays[kind]):.0f} ms (95 % within {cuts[18]:.0f})")
-    with capsys.disabled():
-        print(f"\nEMStepper, from input to repaint: {', '.join(lines)}")
+    report_delays(page, capsys, "EMStepper", pointermove="a mean dragged", click="Step", input="slider")

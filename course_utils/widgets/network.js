@@ -1,0 +1,111 @@
+// A network of PyTorch layers, run in the browser on one input at a time.
+
+/** Numbers that Python sent as 16-bit floats, as 32-bit ones. */
+function halfFloats(bytes) {
+  const halves = new Uint16Array(bytes.buffer.slice(bytes.byteOffset, bytes.byteOffset + bytes.byteLength));
+  return Float32Array.from(halves, (half) => {
+    const sign = half & 0x8000 ? -1 : 1, exponent = (half >> 10) & 31, fraction = half & 1023;
+    if (exponent === 0) return sign * fraction * 2 ** -24;
+    if (exponent === 31) return fraction ? NaN : sign * Infinity;
+    return sign * (1 + fraction / 1024) * 2 ** (exponent - 15);
+  });
+}
+
+/** The error function to 1.2e-7. Source: Press et al., Numerical Recipes, section 6.2.2. */
+function erf(x) {
+  const t = 1 / (1 + 0.5 * Math.abs(x));
+  const series = [1.00002368, 0.37409196, 0.09678418, -0.18628806, 0.27886807, -1.13520398, 1.48851587, -0.82215223, 0.17087277];
+  const polynomial = series.reduceRight((sum, coefficient) => coefficient + t * sum, 0);
+  const tail = t * Math.exp(-x * x - 1.26551223 + t * polynomial);
+  return x < 0 ? tail - 1 : 1 - tail;
+}
+
+const ELEMENTWISE = {
+  sigmoid: (x) => 1 / (1 + Math.exp(-x)),
+  silu: (x) => x / (1 + Math.exp(-x)),
+  tanh: Math.tanh,
+  relu: (x) => (x > 0 ? x : 0),
+  leaky_relu: (x, { slope }) => (x > 0 ? x : slope * x),
+  gelu: (x) => (x * (1 + erf(x / Math.SQRT2))) / 2,
+};
+
+/** y = W x + b. */
+function linear(x, { inputs, outputs, weight, bias }) {
+  const y = new Float32Array(outputs);
+  for (let row = 0, at = 0; row < outputs; row++) {
+    let sum = bias[row];
+    for (let i = 0; i < inputs; i++) sum += weight[at++] * x[i];
+    y[row] = sum;
+  }
+  return y;
+}
+
+/** A convolution with stride 1 that keeps height and width; x is (inputs, height, width). */
+function convolution(x, { inputs, outputs, kernel, weight, bias }, [height, width]) {
+  const y = new Float32Array(outputs * height * width), reach = (kernel - 1) / 2;
+  for (let o = 0; o < outputs; o++) {
+    const plane = y.subarray(o * height * width, (o + 1) * height * width).fill(bias[o]);
+    for (let i = 0; i < inputs; i++) {
+      const source = i * height * width;
+      for (let q = 0; q < kernel * kernel; q++) {
+        const factor = weight[(o * inputs + i) * kernel * kernel + q];
+        const down = Math.floor(q / kernel) - reach, right = (q % kernel) - reach;
+        const first = Math.max(0, -right), last = Math.min(width, width - right);
+        for (let r = Math.max(0, -down); r < Math.min(height, height - down); r++) {
+          const from = source + (r + down) * width + right, to = r * width;
+          for (let c = first; c < last; c++) plane[to + c] += factor * x[from + c];
+        }
+      }
+    }
+  }
+  return y;
+}
+
+/** Channels become pixels: (channels r², height, width) to (channels, height r, width r). */
+function pixelShuffle(x, factor, [channels, height, width]) {
+  const y = new Float32Array(x.length), out = channels / factor ** 2;
+  for (let c = 0, at = 0; c < out; c++) {
+    for (let row = 0; row < height * factor; row++) {
+      for (let column = 0; column < width * factor; column++, at++) {
+        const from = c * factor ** 2 + (row % factor) * factor + (column % factor);
+        y[at] = x[(from * height + Math.floor(row / factor)) * width + Math.floor(column / factor)];
+      }
+    }
+  }
+  return y;
+}
+
+class Network {
+  /** Layers as Python describes them; `numbers` holds all weights and biases in that order. */
+  constructor(layers, numbers) {
+    let at = 0;
+    const take = (count) => numbers.subarray(at, (at += count));
+    this.layers = layers.map((layer) => {
+      if (layer.kind === "linear") return { ...layer, weight: take(layer.inputs * layer.outputs), bias: take(layer.outputs) };
+      if (layer.kind !== "convolution") return layer;
+      return { ...layer, weight: take(layer.inputs * layer.outputs * layer.kernel ** 2), bias: take(layer.outputs) };
+    });
+  }
+
+  /** The output for one input, and its shape. */
+  run(input, shape = [input.length]) {
+    let x = input;
+    for (const layer of this.layers) {
+      if (layer.kind === "linear") {
+        x = linear(x, layer);
+        shape = [layer.outputs];
+      } else if (layer.kind === "convolution") {
+        x = convolution(x, layer, shape.slice(1));
+        shape = [layer.outputs, ...shape.slice(1)];
+      } else if (layer.kind === "pixel_shuffle") {
+        x = pixelShuffle(x, layer.factor, shape);
+        shape = [shape[0] / layer.factor ** 2, shape[1] * layer.factor, shape[2] * layer.factor];
+      } else if (layer.kind === "shape") {
+        shape = layer.shape;
+      } else {
+        x = x.map((value) => ELEMENTWISE[layer.kind](value, layer));
+      }
+    }
+    return { data: x, shape };
+  }
+}
