@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any, Literal, NamedTuple
 
 import numpy as np
+import torch
 from torch import Tensor
 
 from course_utils.exercises.comparison import (
@@ -20,9 +21,14 @@ from course_utils.exercises.comparison import (
     same,
 )
 
-__all__ = ["Choice", "Exercise", "Mistake", "Question", "Result"]
+__all__ = ["Choice", "Exercise", "Mistake", "Question", "Result", "seeded"]
 
 _WIDTH = 100  # characters per line of a result
+
+
+def seeded(*shape: int, seed: int = 0) -> Tensor:
+    """Numbers from N(0, 1) for the cases of an exercise, the same at every call."""
+    return torch.randn(*shape, generator=torch.Generator().manual_seed(seed))
 
 
 @dataclass(frozen=True, repr=False)
