@@ -1,14 +1,15 @@
 """The speed of EM: one Markdown table, ours against scikit-learn and pomegranate.
 
 python -m benchmarks.em                             every row, into benchmarks/results/em.md
-python -m benchmarks.em full-60000x50 streamed      some rows, only printed
+python -m benchmarks.em full-60000x50 streamed      some rows, renewed in that file
 """
 
 import argparse
 import statistics
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from unittest.mock import patch
 
 import numpy as np
@@ -271,8 +272,27 @@ def table(names: list[str]) -> Iterator[str]:
         yield streamed_line()
 
 
+def same_row(one: str, other: str) -> bool:
+    """Whether two lines of the report are about the same thing: components, size and dtype, or the stream."""
+    return (
+        one.split("|")[:4] == other.split("|")[:4]
+        if one.startswith("|")
+        else one[:8] == other[:8] == "Streamed"
+    )
+
+
+def renew(report: Path, lines: Iterable[str]) -> None:
+    """Put lines that were measured again into a report, in the place of the old ones."""
+    new = [
+        line for text in lines for line in text.strip().splitlines() if line.startswith(("| ", "Streamed"))
+    ]
+    kept = report.read_text(encoding="utf-8").splitlines()
+    renewed = [next((line for line in new if same_row(line, old)), old) for old in kept]
+    report.write_text("\n".join(renewed) + "\n", encoding="utf-8")
+
+
 def main() -> None:
-    """Print the table; a whole one also becomes the file of results."""
+    """Print the table and store it; of some rows only, renew them in the stored one."""
     everything = [*(row.name for row in ROWS), "streamed"]
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("rows", nargs="*", metavar="ROW", help=", ".join(everything))
@@ -280,13 +300,15 @@ def main() -> None:
     if unknown := set(names) - set(everything):
         parser.error(f"no row {', '.join(sorted(unknown))}; the rows are {', '.join(everything)}")
     warnings.simplefilter("ignore")  # that nothing has converged
-    written = []
+    written, report = [], RESULTS / "em.md"
     for text in table(names):
         print(text, flush=True)
         written.append(text)
     if names == everything:
         RESULTS.mkdir(exist_ok=True)
-        (RESULTS / "em.md").write_text("\n".join(written) + "\n")
+        report.write_text("\n".join(written) + "\n", encoding="utf-8")
+    elif report.exists():
+        renew(report, written[1:])
 
 
 if __name__ == "__main__":

@@ -58,3 +58,22 @@ def test_all_engines_make_the_same_iterations(kind, monkeypatch):
         assert result["form"] == "products"
         before = em.log_likelihood(*em.tensors(points, arrays))
         assert likelihoods[0] - before > 100 * tolerance * abs(before), "so that equal is no accident"
+
+
+def test_rows_measured_again_take_the_place_of_the_old_ones(tmp_path):
+    pytest.importorskip("pomegranate", reason="of the extra `bench`")
+    from benchmarks import em
+
+    report = tmp_path / "em.md"
+    old = [
+        "# Speed",
+        em.HEADER,
+        "| full | 9×2, 3 | float32 | 1 |",
+        "| full | 9×2, 3 | float64 | 2 |",
+        "",
+        "Streamed: 5",
+    ]
+    report.write_text("\n".join(old) + "\n")
+    em.renew(report, ["| full | 9×2, 3 | float64 | 7 |", "\nStreamed: 8", "| tied | 9×2, 3 | float64 | 0 |"])
+    expected = ["# Speed", em.HEADER, old[2], "| full | 9×2, 3 | float64 | 7 |", "", "Streamed: 8"]
+    assert report.read_text() == "\n".join(expected) + "\n"

@@ -24,5 +24,7 @@ def test_a_known_picture_is_its_own_neighbour():
 
 @pytest.mark.parametrize(("images", "known"), [((2, 3, 4), (2, 4, 3)), ((0, 3), (2, 3)), ((2, 3), (0, 3))])
 def test_pictures_that_cannot_be_compared_are_named(images, known):
-    with pytest.raises(ValueError, match="images and known must hold pictures of one shape, at least one each"):
+    with pytest.raises(
+        ValueError, match="images and known must hold pictures of one shape, at least one each"
+    ):
         nearest_images(torch.zeros(images), torch.zeros(known))
