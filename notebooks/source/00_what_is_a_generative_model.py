@@ -1,9 +1,5 @@
 # ---
 # jupyter:
-#   jupytext:
-#     text_representation:
-#       extension: .py
-#       format_name: percent
 #   kernelspec:
 #     display_name: Python 3 (ipykernel)
 #     language: python
@@ -165,7 +161,6 @@ plots.show(
 # every digit, and a density on numbers that never vary can be made as high as you like. Chapter 1 shows that
 # failure.)
 
-
 # %% slideshow={"slide_type": "fragment"}
 log_prior = (torch.bincount(labels) / len(labels)).double().log()  # (10,), log p(y)
 
@@ -238,6 +233,7 @@ gap = (by_bayes + log_p(test.images)[:, None] - joint).abs().max()
 print("both sides agree to 1e-9:", bool(gap < 1e-9))  # NBVAL_CHECK_OUTPUT
 sums = by_bayes.exp().sum(1)
 print("the rows sum to 1:", torch.allclose(sums, torch.ones_like(sums)))  # NBVAL_CHECK_OUTPUT
+
 
 # %% [markdown] slideshow={"slide_type": "fragment"}
 # Was it a fair race? Not quite: the direct one may only weigh pixels, and the densities are more flexible. A large direct
@@ -364,6 +360,7 @@ def areas(scores, kinds):
 
 areas(scores, garbage)
 
+
 # %% [markdown] slideshow={"slide_type": "fragment"}
 # The density knows nothing of letters or moons, and yet it refuses most of them: they are not where the digits are. The
 # classifier's confidence is lower for garbage too, but far less reliably, and for moons it is no better than a coin. (Train
@@ -381,6 +378,7 @@ def my_area(digits, garbage):
 
 
 ch00.area.check(my_area)
+
 
 # %% [markdown] slideshow={"slide_type": "subslide"}
 # ### A nudge against the classifier (core)
@@ -434,6 +432,7 @@ print(
     f"step 0.10 against Bayes itself: {(log_joint(moved).argmax(1) == some_labels).double().mean():.0%} right"
 )
 
+
 # %% [markdown] slideshow={"slide_type": "fragment"}
 # The density hardly notices the smaller nudges: its area stays near ½. So it cannot *refuse* them. But the classifier that Bayes'
 # rule made from it still reads most of them: the nudge was made for the other one's weights. The last line is the fair
@@ -471,6 +470,7 @@ rises = (log_p(garbage["blurred"]) > log_p(test.images[:1000])).double().mean()
 print(f"blur raises the density of {rises:.0%} of the digits")
 print("label of the blank page by Bayes' rule:", log_joint(garbage["blank"][:1]).argmax().item())
 
+
 # %% [markdown] slideshow={"slide_type": "subslide"}
 # Two different failures:
 #
@@ -488,7 +488,7 @@ print("label of the blank page by Bayes' rule:", log_joint(garbage["blank"][:1])
 # A real digit has sharp edges that 40 numbers cannot reproduce: its residual is neither large nor small, but of a certain size.
 
 
-# %% slideshow={"slide_type": "fragment"}
+# %% slideshow={"slide_type": "subslide"}
 def residual(images):
     return (images.flatten(1).double() - mean - to_codes(images) @ directions.T).norm(dim=1)
 
@@ -500,6 +500,7 @@ def two_numbers(images):
 for kind, pictures in {"real digits": real, **garbage}.items():
     low, middle, high = residual(pictures).quantile(torch.tensor([0.05, 0.5, 0.95]).double())
     print(f"{kind:>12}: residual {middle:5.2f} (5 to 95 %: {low:.2f} to {high:.2f})")
+
 
 # %% [markdown] slideshow={"slide_type": "subslide"}
 # Now use the idea of this chapter once more. How probable is it that a *digit* has this pair of numbers? Fit a density to
@@ -554,6 +555,7 @@ ch00.blur
 # %% slideshow={"slide_type": "skip"}
 ch00.blur.answer(...)
 
+
 # %% [markdown] slideshow={"slide_type": "skip"}
 # ### Exercise 0.4
 # The residual of each row of `x` `(n, d)`, for a `mean` `(d,)` and orthonormal `directions` `(d, k)`.
@@ -576,7 +578,7 @@ ch00.residual.check(my_residual)
 # > **Predict.** A network is trained on 2,000 such films to predict the next frames with the least squared error. What will
 # > it draw?
 
-# %% slideshow={"slide_type": "fragment"}
+# %% slideshow={"slide_type": "subslide"}
 films = data.junction_films(2000, generator=generator)
 test_films = data.junction_films(1000, generator=generator)
 first = torch.cat([films.past[:4], films.future[:4]], 1).flatten(0, 1)  # (20, 16, 16)
@@ -593,7 +595,6 @@ plots.show(
 # One network for all that follows. Besides the past it gets a **coin**, 0 or 1, as a random input. (It learns how the
 # future differs from the average one; that is easier than drawing the road anew each time. `SiLU` is a smooth bend between
 # two linear layers.)
-
 
 # %% slideshow={"slide_type": "fragment"}
 past, future = films.past.flatten(1), films.future.flatten(1)  # (2000, 768), (2000, 512)
@@ -662,7 +663,7 @@ plots.show(
     "coin. Better of two: one bright car, on one side for coin 0 and on the other for coin 1.",
 )
 
-# %% [markdown] slideshow={"slide_type": "fragment"}
+# %% [markdown] slideshow={"slide_type": "subslide"}
 # (In the row *no coin*, look at the left pair only: coin 1 was never trained.) The first two networks draw a **ghost** of
 # both futures, in which half a car turns each way. The third one draws one car or the other, as the coin falls.
 
@@ -730,7 +731,7 @@ costlier = min(error["coin, better of two"]) > max(error["no coin"])
 print("better of two is nearer in every seed:", nearer)  # NBVAL_CHECK_OUTPUT
 print("and has the larger squared error:", costlier)  # NBVAL_CHECK_OUTPUT
 
-# %% [markdown] slideshow={"slide_type": "fragment"}
+# %% [markdown] slideshow={"slide_type": "subslide"}
 # This is the reason for the random input that every generator of this course has, usually called $z$: a function of the
 # past alone can draw only one future. **And the input alone is not enough**: the loss must allow different answers. Each
 # family of models is, in a way, another loss that does so.
@@ -759,6 +760,7 @@ for side in (0, 1):
     print(
         f"coin {side}: the better one in {share:.0%} of the films; {turned_right:.0%} of those turned right"
     )
+
 
 # %% [markdown] slideshow={"slide_type": "fragment"}
 # So the coin must be loaded with those shares. Choose the better explanation, adapt it, count: chapter 1's EM algorithm
@@ -801,7 +803,7 @@ neighbours = TSNE(2, init="pca", perplexity=30, max_iter=500, random_state=0).fi
 features = (0.5 + 2.5 * directions.T[:10]).clamp(0, 1).view(-1, 28, 28)
 
 # %% slideshow={"slide_type": "subslide"}
-figure, axes = plt.subplots(2, 2, figsize=(10, 7), height_ratios=(1.8, 1))
+figure, axes = plt.subplots(2, 2, figsize=(10, 5.8), height_ratios=(1.8, 1))
 views = {"PCA: a map by two directions": sample[:, :2], "t-SNE: who is near whom": neighbours}
 for ax, (title, points) in zip(axes[0], views.items(), strict=True):
     ax.scatter(*torch.as_tensor(points).T, s=0)
@@ -837,7 +839,7 @@ plots.show(
 # - **Explicit**: there is a formula for $p(x)$, or for a bound on it. Train by making the data probable.
 # - **Implicit**: there is only a machine that turns noise into pictures. Train it by comparing its draws with the data.
 
-# %% slideshow={"slide_type": "fragment"}
+# %% slideshow={"slide_type": "subslide"}
 explicit = {
     "exact": ["mixtures (1)", "pixel by pixel (9)", "sequences (11)"],
     "a lower bound": ["VAE (3, 4)", "discrete codes (10)"],
@@ -852,7 +854,7 @@ plots.show(
     "by a discriminator: GAN, 5 and 6; conditional GAN, 7; image translation, 8.",
 )
 
-# %% [markdown] slideshow={"slide_type": "fragment"}
+# %% [markdown] slideshow={"slide_type": "subslide"}
 # | chapter | the idea in one line |
 # |---|---|
 # | [1 Gaussian mixtures and EM](01_gaussian_mixtures_and_em.ipynb) | a density as a sum of simple ones; a bound that every later chapter uses |

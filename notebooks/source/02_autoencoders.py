@@ -1,9 +1,5 @@
 # ---
 # jupyter:
-#   jupytext:
-#     text_representation:
-#       extension: .py
-#       format_name: percent
 #   kernelspec:
 #     display_name: Python 3 (ipykernel)
 #     language: python
@@ -75,6 +71,7 @@ ch02.recall_code
 
 # %% slideshow={"slide_type": "skip"}
 ch02.recall_code.answer(...)
+
 
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## 2.1 Squeeze, and restore (core)
@@ -159,6 +156,7 @@ ch02.sum_or_mean
 
 # %% slideshow={"slide_type": "skip"}
 ch02.sum_or_mean.answer(...)
+
 
 # %% [markdown] slideshow={"slide_type": "skip"}
 # ### Exercise 2.2
@@ -270,7 +268,7 @@ explorer
 # %% [markdown] slideshow={"slide_type": "subslide"}
 # The third question without a mouse: what the decoder makes of a grid of codes, far beyond the cloud.
 
-# %% slideshow={"slide_type": "fragment"}
+# %% slideshow={"slide_type": "subslide"}
 low, high = codes.quantile(0.01, dim=0), codes.quantile(0.99, dim=0)
 steps = torch.linspace(-0.1, 1.1, 16)
 grid = torch.stack(torch.meshgrid(steps.flip(0), steps, indexing="ij"), -1).view(-1, 2).flip(1)  # (256, 2)
@@ -340,7 +338,7 @@ plots.show(
 #
 # > **Predict.** Where several strokes are possible, will the restored digit show one of them, or a blur of all?
 
-# %% slideshow={"slide_type": "fragment"}
+# %% slideshow={"slide_type": "subslide"}
 denoiser = autoencoders.mlp_autoencoder((28, 28), latent_dim=32)
 start_output_at(denoiser.decoder, images.mean(0))
 autoencoders.fit_autoencoder(denoiser, images, n_steps=600, noise=0.6, generator=generator)
@@ -389,6 +387,7 @@ print(
 )
 print(f"squared error against the clean image {error_of_broken:.1f}")
 
+
 # %% [markdown] slideshow={"slide_type": "fragment"}
 # The loss looks terrible, and yet the images come out fairly clean. The noise cannot be predicted from 32 numbers, so the
 # bottleneck throws most of it away, with the right target or the wrong one. The right target is what helps when the code
@@ -412,6 +411,7 @@ ch02.denoising_target
 
 # %% slideshow={"slide_type": "skip"}
 ch02.denoising_target.answer(...)
+
 
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## 2.5 Features for another task (deeper)
@@ -476,6 +476,7 @@ full, crescent = ruler.images[-1:], ruler.images[:1]
 crossfade = metrics.nearest_images((full + crescent) / 2, ruler.images)
 print(f"a crossfade of full and crescent is {crossfade.distance.item():.2f} from the nearest moon")
 
+
 # %% [markdown] slideshow={"slide_type": "skip"}
 # ### Exercise 2.4
 # The straight walk: `n_steps` codes from `start` to `end`, both (d,) and both included; the result has shape (n_steps, d).
@@ -487,6 +488,7 @@ def my_walk(start, end, n_steps):
 
 
 ch02.walk.check(my_walk)
+
 
 # %% [markdown] slideshow={"slide_type": "subslide"}
 # Two architectures that differ only in their units, five seeds each: SiLU units with a linear output, and tanh units with a
@@ -593,6 +595,7 @@ ch02.smooth_walk
 # %% slideshow={"slide_type": "skip"}
 ch02.smooth_walk.answer(...)
 
+
 # %% [markdown] slideshow={"slide_type": "skip"}
 # ### Exercise 2.5
 # Is a code in a hole? From `random_codes` (m, d) and known `codes` (n, d) to the distance of each to the nearest known
@@ -654,6 +657,7 @@ near = metrics.nearest_images(decoded["100 Gaussians"][:300], images)
 held_out = metrics.nearest_images(decoded["reconstructions"][:300], images)
 print(f"distance to the nearest training image: samples {near.distance.mean():.3f}", end="")
 print(f"   reconstructions of test digits {held_out.distance.mean():.3f}")
+
 
 # %% [markdown] slideshow={"slide_type": "skip"}
 # ### Exercise 2.6
