@@ -1,15 +1,21 @@
 """Data in pieces: an array cut into blocks of rows, or blocks that come from a disk one by one."""
 
-from collections.abc import Iterable, Iterator
-from typing import Any
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
+from typing import Any, Protocol, TypeVar
 
 import numpy as np
 import torch
 from torch import Tensor
 
+from course_utils import training
 from course_utils.validation import as_float_tensor, check_points
 
-__all__ = ["EMPTY", "Chunks", "is_array", "sample_rows"]
+__all__ = ["EMPTY", "Chunks", "Spread", "is_array", "sample_rows", "side_by_side"]
+
+Result = TypeVar("Result")
 
 EMPTY = "x is empty: it gave no block of data; pass at least one block of shape (n, d)"
 
@@ -76,3 +82,35 @@ def sample_rows(chunks: Iterable[Tensor], n_rows: int, *, generator: torch.Gener
     if kept is None:
         raise ValueError(EMPTY)
     return kept
+
+
+class Spread(Protocol):
+    """The type of `map` with one iterable."""
+
+    def __call__(self, work: Callable[[Tensor], Result], chunks: Iterable[Tensor], /) -> Iterator[Result]:
+        """`work` of every chunk, in their order."""
+
+
+@contextmanager
+def side_by_side() -> Iterator[Spread]:
+    """A `map` that works on as many chunks at once as PyTorch has threads, each chunk on one of them.
+
+    So no thread waits for another after each small operation, and the results do not depend on the number
+    of threads. No more chunks are read ahead than there are threads.
+    """
+    n_threads = torch.get_num_threads()
+
+    def spread(work: Callable[[Tensor], Result], chunks: Iterable[Tensor]) -> Iterator[Result]:
+        under_way: deque[Future[Result]] = deque()
+        for chunk in chunks:
+            under_way.append(pool.submit(work, chunk))
+            if len(under_way) > n_threads:
+                yield under_way.popleft().result()
+        while under_way:
+            yield under_way.popleft().result()
+
+    with (
+        training.threads(1),
+        ThreadPoolExecutor(n_threads, initializer=torch.set_grad_enabled, initargs=(False,)) as pool,
+    ):
+        yield spread

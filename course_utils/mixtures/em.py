@@ -5,6 +5,7 @@ Source: Dempster, Laird and Rubin (1977); as ascent on a bound, Neal and Hinton 
 
 import warnings
 from collections.abc import Callable, Iterable
+from contextlib import nullcontext
 from typing import Any
 
 import torch
@@ -12,7 +13,7 @@ from torch import Tensor
 
 from course_utils import training
 from course_utils.history import History
-from course_utils.mixtures.chunks import EMPTY, Chunks, is_array
+from course_utils.mixtures.chunks import Chunks, Spread, is_array, side_by_side
 from course_utils.mixtures.parameters import (
     COVARIANCE_TYPES,
     EStep,
@@ -25,9 +26,10 @@ from course_utils.mixtures.parameters import (
 from course_utils.mixtures.starts import INIT_PARAMS, initial_responsibilities, rows_to_start_from
 from course_utils.mixtures.sufficient_statistics import (
     Statistics,
+    add_up,
     features_fit_memory,
     merge,
-    product_is_safe,
+    product_dtype,
     rows_per_chunk,
     statistics_by_differences,
     statistics_by_product,
@@ -35,7 +37,7 @@ from course_utils.mixtures.sufficient_statistics import (
 )
 from course_utils.validation import check_choice, check_count, check_number, check_points
 
-ROWS_TO_DESCRIBE = 100_000
+ROWS_TO_DESCRIBE = 20_000
 
 __all__ = ["Collapse", "e_step", "fit_em", "has_converged", "initial_parameters", "lower_bound", "m_step"]
 
@@ -154,21 +156,21 @@ def initial_parameters(
 def describe(chunks: Iterable[Tensor], covariance_type: str) -> tuple[Statistics, torch.dtype]:
     """Statistics of all the data under one component, in one pass, and its dtype."""
     shape = "tied" if covariance_type == "tied" else "diag"  # the whole scatter matters for tied only
-    whole: Statistics | None = None
     dtypes = set()
-    for x in chunks:
-        part = weighted_statistics(x, x.new_ones(len(x), 1), shape)
-        whole = part if whole is None else merge(whole, part, shape)
+
+    def statistics_of(x: Tensor) -> Statistics:
         dtypes.add(x.dtype)
-    if whole is None:
-        raise ValueError(EMPTY)
+        return weighted_statistics(x.double(), torch.ones(len(x), 1).to(x.device, torch.float64), shape)
+
+    whole = add_up(map(statistics_of, chunks), lambda a, b: merge(a, b, shape))
     if len(dtypes) > 1:
         raise ValueError(
             f"x has blocks of {' and '.join(sorted(map(str, dtypes)))}; convert them to one dtype"
         )
-    if not whole.scatters.isfinite().all():
+    dtype = dtypes.pop()
+    if not (whole.scatters <= torch.finfo(dtype).max).all():
         raise ValueError("x holds numbers whose squares overflow; divide it by a constant, or use float64")
-    return whole, dtypes.pop()
+    return whole, dtype
 
 
 def has_converged(history: History, tol: float) -> bool:
@@ -212,17 +214,27 @@ def one_iteration(
     whole: Statistics,
     covariance_type: str,
     reg_covar: float,
+    form: torch.dtype | None,
     kept: list[Tensor] | None,
-) -> tuple[Statistics, MixtureParameters]:
-    """E-step and M-step in one pass: as matrix products where they are safe before and after."""
+    spread: Spread,
+) -> tuple[Statistics, MixtureParameters, torch.dtype | None]:
+    """E-step and M-step in one pass: as matrix products in the dtype `form`, or by differences (None).
+
+    The form has to be safe for the parameters after the step, too. Returned with them: the form for the next.
+    """
     dtype = parameters.means.dtype
-    if product_is_safe(parameters, whole):
-        statistics = statistics_by_product(chunks, parameters, whole, covariance_type, kept)
+    while form is not None:
+        statistics = statistics_by_product(
+            chunks, parameters, whole, covariance_type, dtype=form, kept=kept, spread=spread
+        )
         after = maximise(statistics, covariance_type, reg_covar, dtype)
-        if product_is_safe(after, whole):
-            return statistics, after
-    statistics = statistics_by_differences(chunks, parameters, covariance_type)
-    return statistics, maximise(statistics, covariance_type, reg_covar, dtype)
+        needed = product_dtype(after, whole)
+        if needed in (form, dtype):
+            return statistics, after, needed
+        form = needed
+    statistics = statistics_by_differences(chunks, parameters, covariance_type, spread=spread)
+    after = maximise(statistics, covariance_type, reg_covar, dtype)
+    return statistics, after, product_dtype(after, whole)
 
 
 def climb(
@@ -235,13 +247,17 @@ def climb(
     tol: float,
     reg_covar: float,
     kept: list[Tensor] | None,
+    spread: Spread,
 ) -> tuple[MixtureParameters, History]:
     """EM from one start: E-step and M-step in turn, until the bound changes by less than `tol`."""
     history = History()
     check_collapse(parameters, whole, reg_covar, iteration=0)
+    form = product_dtype(parameters, whole)
     try:
         for step in training.steps(max_iter, history, label=f"EM, {len(parameters.means)} components"):
-            statistics, after = one_iteration(chunks, parameters, whole, covariance_type, reg_covar, kept)
+            statistics, after, form = one_iteration(
+                chunks, parameters, whole, covariance_type, reg_covar, form, kept, spread
+            )
             if statistics.n_samples != whole.n_samples:
                 raise ValueError(
                     f"x gave {whole.n_samples} rows at first and {statistics.n_samples} in iteration {step + 1}; "
@@ -319,8 +335,9 @@ def fit_em(
             )
         return MixtureParameters(*(part.to(whole.means.device, dtype, copy=True) for part in given))
 
-    chunks = Chunks(x, rows=rows_per_chunk(k, n_features, covariance_type))
-    keep = is_array(x) and features_fit_memory(whole.n_samples, n_features, covariance_type, dtype)
+    rows_at_once = rows_per_chunk(k, n_features, covariance_type)
+    chunks = Chunks(x, rows=rows_at_once)
+    keep = is_array(x) and features_fit_memory(whole.n_samples, n_features, covariance_type)
     settings = {
         "covariance_type": covariance_type,
         "max_iter": max_iter,
@@ -333,7 +350,9 @@ def fit_em(
     interrupted = False
     for _ in range(n_init if start is None or callable(start) else 1):
         try:
-            runs.append(climb(chunks, first_parameters(), whole, **settings))  # type: ignore[arg-type]
+            begin = first_parameters()
+            with side_by_side() if whole.n_samples > rows_at_once else nullcontext(map) as spread:
+                runs.append(climb(chunks, begin, whole, spread=spread, **settings))  # type: ignore[arg-type]
         except Collapse as collapse:
             collapses.append(collapse)
             continue

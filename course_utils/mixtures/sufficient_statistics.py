@@ -7,36 +7,41 @@ A Gaussian belongs to the exponential family: its log-density is linear in the f
     the M-step is another one, the sums Σₙ r_kn φ(xₙ), which hold all that the new parameters need.
 
 The price is cancellation: xᵀPx - 2xᵀPμ + μᵀPμ subtracts numbers far larger than the result when a cluster
-is tight and far from the centre. `rounding_error` predicts the damage from the parameters, and where it is
-too large the statistics are made from differences instead, component by component: slower, and right.
+is tight and far from the centre. `cancelling_terms` predicts the damage from the parameters. Where float32
+would not do the products are made in float64, and where that would not do either the statistics are made from
+differences instead, component by component: slower, and right.
 """
 
 import math
-from collections.abc import Iterable
-from typing import NamedTuple
+from collections.abc import Callable, Iterable
+from functools import reduce
+from typing import NamedTuple, TypeVar
 
 import torch
 from torch import Tensor
 
-from course_utils.mixtures.chunks import EMPTY
+from course_utils.mixtures.chunks import EMPTY, Spread
 from course_utils.mixtures.parameters import COVARIANCE_TYPES, MixtureParameters, posterior
 from course_utils.validation import check_choice
 
 __all__ = [
     "Statistics",
+    "add_up",
+    "cancelling_terms",
     "features",
     "features_fit_memory",
     "merge",
     "natural_parameters",
-    "product_is_safe",
-    "rounding_error",
+    "product_dtype",
     "rows_per_chunk",
     "statistics_by_differences",
     "statistics_by_product",
     "weighted_statistics",
 ]
 
-NUMBERS_PER_CHUNK = 2**22
+Part = TypeVar("Part")
+
+NUMBERS_PER_CHUNK = 3 * 2**20
 # Features stay in memory from one iteration to the next if those of all the data take at most this much.
 BYTES_TO_KEEP = 80 * 2**20
 # Log-responsibilities below this count for nothing: subnormal numbers slow `exp` and matrix products down
@@ -84,6 +89,18 @@ def merge(a: Statistics, b: Statistics, covariance_type: str) -> Statistics:
     return Statistics(a.n_samples + b.n_samples, a.log_likelihood + b.log_likelihood, counts, means, scatters)
 
 
+def add_up(parts: Iterable[Part], add: Callable[[Part, Part], Part]) -> Part:
+    """All parts together, added one after the other.
+
+    Raises:
+        ValueError: if there is none.
+    """
+    parts = iter(parts)
+    for first in parts:
+        return reduce(add, parts, first)
+    raise ValueError(EMPTY)
+
+
 def weighted_statistics(
     x: Tensor, responsibilities: Tensor, covariance_type: str, log_prob: Tensor | None = None
 ) -> Statistics:
@@ -121,11 +138,21 @@ def n_quadratic_features(n_features: int, covariance_type: str) -> int:
     return {"full": n_features * (n_features + 1) // 2, "diag": n_features}.get(covariance_type, 1)
 
 
+def feature_pairs(n_features: int) -> tuple[Tensor, Tensor]:
+    """Indices i and j of the products xᵢxⱼ in `features`: j is i, then the one after i in a circle, and so on.
+
+    Row by row of the upper triangle would need a product for each i; round the circle it is one for all.
+    """
+    place = torch.arange(n_quadratic_features(n_features, "full"))
+    i = place % n_features
+    return i, (i + place // n_features) % n_features
+
+
 def features(x: Tensor, covariance_type: str, shared_precision: Tensor | None = None) -> Tensor:
     """φ(x) for x (n, d) that is centred: rows of quadratic features, then x, then 1; shape (F, n).
 
-    The quadratic rows are xᵢxⱼ (i ≤ j) for full, xᵢ² for diag, xᵀx for spherical. With a tied covariance
-    the quadratic term is the same for all components: one row, xᵀPx.
+    The quadratic rows are xᵢxⱼ for full, each pair once in the order of `feature_pairs`; xᵢ² for diag, xᵀx
+    for spherical. With a tied covariance the quadratic term is the same for all components: one row, xᵀPx.
     """
     check_choice(covariance_type, "covariance_type", COVARIANCE_TYPES)
     n, d = x.shape
@@ -133,10 +160,11 @@ def features(x: Tensor, covariance_type: str, shared_precision: Tensor | None = 
     n_quadratic = n_quadratic_features(d, covariance_type)
     phi = x.new_empty(n_quadratic + d + 1, n)
     if covariance_type == "full":
-        start = 0
-        for i in range(d):
-            torch.mul(columns[i:], columns[i], out=phi[start : start + d - i])
-            start += d - i
+        # A view (d + 1, d, n): x itself, x with its features moved on by one in a circle, by two, ...
+        moved_on = torch.cat([columns, columns]).unfold(0, d, 1).transpose(1, 2)
+        circles, rest = divmod(n_quadratic, d)
+        torch.mul(columns, moved_on[:circles], out=phi[: circles * d].view(circles, d, n))
+        torch.mul(columns[:rest], moved_on[circles, :rest], out=phi[circles * d : n_quadratic])
     elif covariance_type == "tied":
         if shared_precision is None:
             raise ValueError(
@@ -171,7 +199,7 @@ def natural_parameters(parameters: MixtureParameters, precisions: Tensor, centre
         linear = (precisions @ means[:, :, None]).squeeze(2)  # (K, d), Pμ
         logdet = torch.linalg.slogdet(precisions).logabsdet
         if len(precisions) == k:
-            i, j = torch.triu_indices(d, d, device=means.device)
+            i, j = feature_pairs(d)
             quadratic = precisions[:, i, j] * torch.where(i == j, -0.5, -1.0).to(means)  # (K, d(d+1)/2)
         else:
             quadratic = means.new_full((k, 1), -0.5)
@@ -186,11 +214,11 @@ def natural_parameters(parameters: MixtureParameters, precisions: Tensor, centre
     return torch.cat([quadratic, linear, constant[:, None]], 1)
 
 
-def rounding_error(parameters: MixtureParameters, whole: Statistics) -> float:
-    """Rounding error to expect of a log-density in the matrix-product form, in nats.
+def cancelling_terms(parameters: MixtureParameters, whole: Statistics) -> float:
+    """Size of the terms that cancel in the matrix-product form, Σᵢⱼ |Pᵢⱼ| sᵢ sⱼ, at its largest, in nats.
 
-    The machine's ε times the size of the terms that cancel, Σᵢⱼ |Pᵢⱼ| sᵢ sⱼ, where s is the reach of the
-    data and of the component's mean from the centre. For one dimension that is ε·(distance / width)².
+    s is the reach of the data and of the component's mean from the centre. In one dimension this is
+    (distance / width)². The machine's ε times this is the rounding error to expect of a log-density.
     """
     precisions = precision_matrices(parameters.covariances)
     variances = (whole.scatters if whole.scatters.ndim == 2 else whole.scatters.diagonal(dim1=1, dim2=2))[0]
@@ -200,7 +228,22 @@ def rounding_error(parameters: MixtureParameters, whole: Statistics) -> float:
         size = (reach[:, None] @ precisions.double().abs() @ reach[:, :, None]).amax()
     else:
         size = (precisions.double() * reach.square()).sum(1).amax()
-    return torch.finfo(parameters.means.dtype).eps * float(size)
+    return float(size)
+
+
+def product_dtype(parameters: MixtureParameters, whole: Statistics) -> torch.dtype | None:
+    """The dtype in which the matrix-product form keeps enough digits for these parameters on this data.
+
+    Their own where that will do, else float64, else None.
+    """
+    dtype = parameters.means.dtype
+    if parameters.covariances.ndim == 3 and torch.linalg.cholesky_ex(parameters.covariances).info.any():
+        return None
+    size = cancelling_terms(parameters, whole)
+    safe = (
+        wider for wider in (dtype, torch.float64) if torch.finfo(wider).eps * size <= ROUNDING_ALLOWED[dtype]
+    )
+    return next(safe, None)
 
 
 def statistics_by_product(
@@ -208,39 +251,50 @@ def statistics_by_product(
     parameters: MixtureParameters,
     whole: Statistics,
     covariance_type: str,
+    *,
+    dtype: torch.dtype | None = None,
     kept: list[Tensor] | None = None,
+    spread: Spread = map,
 ) -> Statistics:
-    """E-step and M-step over all chunks, each as one matrix product.
+    """E-step and M-step over all chunks, each as one matrix product, computed in `dtype` (None: the data's).
 
     `kept`, a list that is empty at first, holds the features for later calls with the same data.
     """
+    dtype = dtype or parameters.means.dtype
+    parameters = MixtureParameters(*(part.to(dtype) for part in parameters))
     centre = whole.means[0]
     d = len(centre)
     precisions = precision_matrices(parameters.covariances)
-    theta = natural_parameters(parameters, precisions, centre)
-    sums = torch.zeros_like(theta)
-    theta = theta.to(parameters.means.dtype)
-    total, n_samples = sums.new_zeros(()), 0
     shared = precisions[0] if covariance_type == "tied" else None
-    blocks: Iterable[Tensor] = (features(x - centre.to(x.dtype), covariance_type, shared) for x in chunks)
-    if kept is not None:
-        kept[:] = kept or list(blocks)  # all or nothing, should Ctrl-C come
-        blocks = kept
-    for phi in blocks:  # (F, n)
+    theta = natural_parameters(parameters, precisions, centre).to(dtype)
+
+    def to_features(x: Tensor) -> Tensor:
+        return features(x.to(dtype) - centre.to(dtype), covariance_type, shared)
+
+    def sums_of(phi: Tensor) -> tuple[int, Tensor, Tensor]:  # of phi (F, n)
         joint = theta @ phi  # (K, n): the E-step
         highest = joint.amax(0)  # (n,)
         responsibilities = joint.sub_(highest).clamp_(min=NEGLIGIBLE).exp_()  # (K, n), still to be divided by
         evidence = responsibilities.sum(0)  # (n,), p(x) / exp(highest)
         responsibilities /= evidence
-        sums += responsibilities @ phi.T  # (K, F): the M-step
-        total += (highest + evidence.log()).sum(dtype=torch.float64)
-        n_samples += phi.shape[1]
+        log_likelihood = (highest + evidence.log()).sum(dtype=torch.float64)
+        return phi.shape[1], log_likelihood, phi @ responsibilities.T  # (F, K): the M-step
+
+    if kept is None:
+        parts = spread(lambda x: sums_of(to_features(x)), chunks)
+    else:
+        if not kept or kept[0].dtype != dtype:
+            kept[:] = list(spread(to_features, chunks))  # all or nothing, should Ctrl-C come
+        parts = spread(sums_of, kept)
+    nothing = 0, centre.new_zeros(()), torch.zeros_like(theta.T, dtype=torch.float64)
+    n_samples, total, sums = reduce(lambda a, b: (a[0] + b[0], a[1] + b[1], a[2].add_(b[2])), parts, nothing)
+    sums = sums.T  # (K, F)
     counts = sums[:, -1]
     means = (
         sums[:, -1 - d : -1] / counts.clamp_min(torch.finfo(torch.float64).tiny)[:, None]
     )  # about the centre
     if covariance_type == "full":
-        i, j = torch.triu_indices(d, d, device=sums.device)
+        i, j = feature_pairs(d)
         second = sums.new_empty(len(sums), d, d)
         second[:, i, j] = second[:, j, i] = sums[:, : -1 - d]
     elif covariance_type == "tied":
@@ -253,31 +307,22 @@ def statistics_by_product(
 
 
 def statistics_by_differences(
-    chunks: Iterable[Tensor], parameters: MixtureParameters, covariance_type: str
+    chunks: Iterable[Tensor], parameters: MixtureParameters, covariance_type: str, *, spread: Spread = map
 ) -> Statistics:
     """E-step and M-step over all chunks, component by component, from differences to the means."""
-    together: Statistics | None = None
-    for x in chunks:
+
+    def statistics_of(x: Tensor) -> Statistics:
         step = posterior(x, parameters)
         responsibilities = torch.threshold_(step.responsibilities, math.exp(NEGLIGIBLE), 0.0)
-        part = weighted_statistics(x, responsibilities, covariance_type, step.log_prob)
-        together = part if together is None else merge(together, part, covariance_type)
-    if together is None:
-        raise ValueError(EMPTY)
-    return together
+        return weighted_statistics(x, responsibilities, covariance_type, step.log_prob)
+
+    return add_up(spread(statistics_of, chunks), lambda a, b: merge(a, b, covariance_type))
 
 
-def product_is_safe(parameters: MixtureParameters, whole: Statistics) -> bool:
-    """Whether the matrix-product form keeps enough digits for these parameters on this data."""
-    if parameters.covariances.ndim == 3 and torch.linalg.cholesky_ex(parameters.covariances).info.any():
-        return False
-    return rounding_error(parameters, whole) <= ROUNDING_ALLOWED[parameters.means.dtype]
-
-
-def features_fit_memory(n_samples: int, n_features: int, covariance_type: str, dtype: torch.dtype) -> bool:
-    """Whether the features of all the data can be kept: they are few, and no iteration changes them."""
+def features_fit_memory(n_samples: int, n_features: int, covariance_type: str) -> bool:
+    """Whether the features of all the data can be kept, in float64: they are few, and no iteration changes them."""
     n_rows = n_quadratic_features(n_features, covariance_type) + n_features + 1
-    return covariance_type != "tied" and n_samples * n_rows * dtype.itemsize <= BYTES_TO_KEEP
+    return covariance_type != "tied" and n_samples * n_rows * torch.float64.itemsize <= BYTES_TO_KEEP
 
 
 def rows_per_chunk(n_components: int, n_features: int, covariance_type: str) -> int:
