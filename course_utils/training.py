@@ -379,6 +379,8 @@ class Average:
         if self.decay >= 1:
             raise ValueError(f"decay must be less than 1, got {decay}; 0.999 averages over about 1,000 steps")
         self.module = copy.deepcopy(module).eval().requires_grad_(False)
+        self._averages: list[Tensor] = list(self.module.parameters())
+        self._weights: list[Tensor] = list(module.parameters())
         self._source = module
         self._n_updates = 0
 
@@ -386,8 +388,7 @@ class Average:
     def update(self) -> None:
         """Move the average towards the present weights of the module in training."""
         decay = min(self.decay, (1 + self._n_updates) / (10 + self._n_updates))
-        for average, weight in zip(self.module.parameters(), self._source.parameters(), strict=True):
-            average.lerp_(weight, 1 - decay)
+        torch._foreach_lerp_(self._averages, self._weights, 1 - decay)  # one call for all weights
         for copied, buffer in zip(self.module.buffers(), self._source.buffers(), strict=True):
             copied.copy_(buffer)
         self._n_updates += 1

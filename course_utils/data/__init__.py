@@ -17,6 +17,7 @@ from course_utils.data.loaders import (
     load_old_faithful,
 )
 from course_utils.data.moons import MoonPhases, moon_phases
+from course_utils.data.pixels import binarize
 from course_utils.data.toys import (
     Clusters,
     Curves,
@@ -44,6 +45,7 @@ __all__ = [
     "MoonPhases",
     "Points",
     "SwissRoll",
+    "binarize",
     "caption_creatures",
     "creatures",
     "drawn_letters",

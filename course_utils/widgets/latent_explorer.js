@@ -7,24 +7,34 @@ const TRAVEL = 3000; // milliseconds from A to B
 const BRUSH = 1.1; // radius on the canvas to draw on, in its pixels
 const NO_DECODER = NO_ANSWER + "Pictures of new codes wait for it; run the cell again.";
 
+// Two class names where it departs from the shared style, which every further widget on the page brings again.
 const STYLE = `
-.latent-explorer .pad { flex: 3 1 340px; max-width: 520px; aspect-ratio: 1; touch-action: none; cursor: crosshair; }
-.latent-explorer .side { flex: 1 1 200px; max-width: 300px; }
+.course-widget.latent-explorer { max-width: 1180px; }
+.course-widget.latent-explorer .row { margin: 4px 0; gap: 5px 8px; }
+.course-widget.latent-explorer :is(button, select, input[type=number]) { box-sizing: border-box; min-height: 28px; padding: 2px 8px; }
+.latent-explorer select { max-width: 12em; }
+.course-widget.latent-explorer .panels { align-items: flex-start; gap: 8px 12px; }
+.latent-explorer .pad { flex: 3 1 340px; max-width: 430px; aspect-ratio: 1; touch-action: none; cursor: crosshair; }
+.latent-explorer .side { flex: 2 1 180px; max-width: 260px; }
+.latent-explorer .tools { flex: 3 1 280px; display: flex; flex-wrap: wrap; gap: 2px 16px; }
+.latent-explorer .tools > div { flex: 1 1 260px; border-top: 1px solid var(--jp-border-color2, #ddd); padding-top: 2px; }
 .latent-explorer canvas.picture { display: block; width: 100%; aspect-ratio: 1; image-rendering: pixelated; background: #888; }
 .latent-explorer .letter { font-size: 15px; paint-order: stroke; stroke: var(--jp-layout-color1, #fff); stroke-width: 4px; }
-.latent-explorer .hovered { display: grid; grid-template-columns: 1fr 1fr; gap: 4px 8px; margin-top: 8px; min-height: 8em; }
+.latent-explorer .hovered { display: grid; grid-template-columns: 1fr 1fr; gap: 2px 8px; margin-top: 8px; }
 .latent-explorer .hovered span { font-size: 12px; }
-.latent-explorer .hovered .what { grid-column: 1 / 3; font-size: 14px; }
-.latent-explorer .legend button { padding: 1px 8px; display: inline-flex; gap: 4px; align-items: center; }
-.latent-explorer [aria-pressed=false] { opacity: 0.45; }
-.latent-explorer .sliders { display: grid; grid-template-columns: repeat(auto-fill, minmax(150px, 1fr)); gap: 0 14px;
-  max-height: 136px; overflow-y: auto; width: 100%; }
+.latent-explorer .hovered .what { grid-column: 1 / 3; font-size: 14px; min-height: 1.4em; }
+.latent-explorer .grid[aria-pressed=true] { box-shadow: inset 0 0 0 2px currentColor; }
+.course-widget.latent-explorer .legend button { padding: 0 6px; display: inline-flex; gap: 4px; align-items: center; justify-content: center; }
+.latent-explorer .legend [aria-pressed=false] { opacity: 0.45; }
+.latent-explorer .sliders { display: grid; grid-template-columns: repeat(auto-fill, minmax(140px, 1fr)); gap: 0 14px;
+  max-height: 80px; overflow-y: auto; padding: 5px 5px 0 0; }
 .latent-explorer .sliders label { display: flex; gap: 6px; align-items: center; font-size: 12px; }
-.latent-explorer .sliders input { flex: 1 1 60px; min-width: 0; min-height: 24px; }
-.latent-explorer canvas.strip { width: 100%; max-width: 720px; image-rendering: pixelated; display: block; }
+.course-widget.latent-explorer .sliders input { flex: 1 1 60px; min-width: 0; min-height: 24px; }
+.latent-explorer canvas.strip { width: 100%; max-width: 600px; image-rendering: pixelated; display: block; }
 .latent-explorer canvas.draw { width: 140px; height: 140px; image-rendering: pixelated; touch-action: none; cursor: crosshair;
   border: 1px solid var(--jp-border-color0, #999); }
-.latent-explorer input[type=number] { width: 6em; padding: 3px 6px; }
+.latent-explorer .hint { flex: 1 1 5em; }
+.course-widget.latent-explorer input[type=number] { width: 5.5em; }
 `;
 
 // ---- codes
@@ -252,7 +262,8 @@ class Explorer {
       set(this.gridButton, { "aria-pressed": this.gridShown });
       this.mapChanged();
     });
-    set(this.gridButton, { "aria-pressed": "false" });
+    set(this.gridButton, { class: "grid", "aria-pressed": "false" });
+    if (this.n) this.buildVisit(top);
 
     const panels = element(root, "div", { class: "panels" });
     this.pad = new Panel(panels, "pad");
@@ -275,10 +286,13 @@ class Explorer {
     }
     this.what = element(this.hovered, "div", { class: "what", role: "status" }, this.n ? "Hover over a point, or click it." : "");
 
-    if (this.names.length) this.buildLegend(element(root, "div", { class: "row legend" }));
-    this.sliders = element(element(root, "div", { class: "row" }), "div", { class: "sliders" });
-    this.buildPath(root);
-    this.buildTools(root);
+    const tools = element(panels, "div", { class: "tools" });
+    if (this.names.length) this.buildLegend(element(element(tools, "div"), "div", { class: "row legend" }));
+    this.buildPath(element(tools, "div"));
+    if (this.names.length > 1) this.buildArithmetic(element(element(tools, "div"), "div", { class: "row" }));
+    const draws = this.model.get("encodes") && this.model.get("image_shape")[0] === 1;
+    if (draws) this.buildCanvas(element(element(tools, "div"), "div", { class: "row" }));
+    this.sliders = element(root, "div", { class: "sliders" });
     this.message = element(root, "div", { class: "message", role: "status" });
   }
 
@@ -301,8 +315,8 @@ class Explorer {
     this.mapChanged();
   }
 
-  buildPath(root) {
-    const row = element(root, "div", { class: "row" });
+  buildPath(section) {
+    const row = element(section, "div", { class: "row" });
     const ends = this.d > 2 ? ["a", "b", "c"] : ["a", "b"];
     for (const name of ends) {
       const letter = name.toUpperCase();
@@ -313,33 +327,32 @@ class Explorer {
       this.pathChanged();
     });
     this.playButton = addButton(row, "Play", "travel from A to B", () => (this.playing ? this.stop() : this.play()));
-    this.strip = element(root, "canvas", { class: "strip", role: "img", "aria-label": "pictures on the path from A to B" });
+    const strip = { class: "strip", role: "img", width: STRIP, height: 1, "aria-label": "pictures on the path from A to B" };
+    this.strip = element(section, "canvas", strip);
   }
 
-  buildTools(root) {
-    const row = element(root, "div", { class: "row" });
-    if (this.n) {
-      const holder = element(row, "label", {}, "Code no. ");
-      const number = element(holder, "input", { type: "number", min: 0, max: this.n - 1, value: 0, "aria-label": "number of a code" });
-      const visit = () => {
-        const index = Math.round(within(Number(number.value), [0, this.n - 1]));
-        number.value = index;
-        this.hover(index);
-        this.go(this.codeAt(index));
-      };
-      number.addEventListener("change", visit);
-      addButton(row, "Go", "go to that code", visit);
-    }
-    if (this.names.length > 1) {
-      const plus = addSelect(row, "Add the mean of", "label to add", this.names, () => {});
-      const minus = addSelect(row, "minus the mean of", "label to subtract", this.names, () => {});
-      minus.selectedIndex = 1;
-      addButton(row, "Add", "add the difference of the means", () => {
-        const [up, down] = [plus, minus].map((select) => this.meanOf(select.selectedIndex));
-        this.go(this.z.map((value, i) => value + up[i] - down[i]));
-      });
-    }
-    if (this.model.get("encodes") && this.model.get("image_shape")[0] === 1) this.buildCanvas(row);
+  /** To one of the known codes, by its number. */
+  buildVisit(row) {
+    const holder = element(row, "label", {}, "Code no. ");
+    const number = element(holder, "input", { type: "number", min: 0, max: this.n - 1, value: 0, "aria-label": "number of a code" });
+    const visit = () => {
+      const index = Math.round(within(Number(number.value), [0, this.n - 1]));
+      number.value = index;
+      this.hover(index);
+      this.go(this.codeAt(index));
+    };
+    number.addEventListener("change", visit);
+    addButton(row, "Go", "go to that code", visit);
+  }
+
+  buildArithmetic(row) {
+    const plus = addSelect(row, "Add mean of", "label to add", this.names, () => {});
+    const minus = addSelect(row, "minus mean of", "label to subtract", this.names, () => {});
+    minus.selectedIndex = 1;
+    addButton(row, "Add", "add the difference of the means", () => {
+      const [up, down] = [plus, minus].map((select) => this.meanOf(select.selectedIndex));
+      this.go(this.z.map((value, i) => value + up[i] - down[i]));
+    });
   }
 
   /** A canvas to draw on: what is drawn is encoded. */
@@ -366,7 +379,7 @@ class Explorer {
     canvas.addEventListener("pointermove", (event) => last && stroke(event));
     canvas.addEventListener("pointerup", () => (last = null));
     addButton(row, "Clear", "clear the drawing", () => (this.drawing.fill(0), show()));
-    element(row, "span", {}, "Draw: the explorer goes to the code of your drawing.");
+    element(row, "span", { class: "hint" }, "Draw: the explorer goes to the code of your drawing.");
   }
 
   dab(x, y, height, width) {

@@ -1,4 +1,4 @@
-"""The lecture in a real browser, from a file and over HTTP: every slide of chapter 1, and widgets without a kernel."""
+"""The lecture in a real browser, from a file and over HTTP: every slide of all chapters, and widgets with no kernel."""
 
 import functools
 import http.server
@@ -7,12 +7,17 @@ import re
 import threading
 
 import nbformat
+import numpy as np
 import pytest
 from nbformat import v4
 
+from tests.browser.reading import centre, settle
 from tools import notebooks, slides
 
-CHAPTER = next(notebooks.NOTEBOOKS.glob("01_*.ipynb"))
+CHAPTERS = [pair.notebook for pair in notebooks.pairs(notebooks.NOTEBOOKS) if pair.notebook.exists()]
+WITH_EXPLORER = next(path for path in CHAPTERS if path.name.startswith("02_"))
+# Each chapter is read from its file, and the first one with a widget over HTTP too.
+DECKS = [(path, "file") for path in CHAPTERS] + [(CHAPTERS[1], "http")]
 SMALLEST_TEXT, SMALLEST_CODE = 18, 15  # px at 1280 × 720
 SMALLEST_FIGURE = 0.8  # of its size in the notebook
 
@@ -95,6 +100,7 @@ def make(tmp_path_factory):
     except notebooks.Problem as problem:
         pytest.fail(str(problem)) if os.environ.get("CI") else pytest.skip(str(problem))
 
+    @functools.cache
     def build(path, cache):
         slides.build(path, folder, cache)
         return folder / f"{path.stem}.html"
@@ -102,14 +108,14 @@ def make(tmp_path_factory):
     return build
 
 
-@pytest.fixture(scope="session", params=["file", "http"])
-def open_deck(request, browser):
-    """Open a page from its file, or over HTTP."""
+@pytest.fixture(scope="session")
+def open_deck(browser):
+    """A function that opens a page from its "file", or over "http"."""
     decks, servers = [], []
 
-    def open_one(path):
+    def open_one(path, way):
         address = path.as_uri()
-        if request.param == "http":
+        if way == "http":
             handler = functools.partial(Quiet, directory=path.parent)
             servers.append(http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler))
             threading.Thread(target=servers[-1].serve_forever, daemon=True).start()
@@ -137,17 +143,23 @@ def visible(notebook):
     return [cell for cell in notebook.cells if cell.metadata.slideshow.slide_type not in hidden]
 
 
-# ---- chapter 1
+# ---- the chapters
+
+
+@pytest.fixture(scope="session", params=DECKS, ids=lambda deck: f"{deck[0].name[:2]}-{deck[1]}")
+def deck(request):
+    return request.param
 
 
 @pytest.fixture(scope="session")
-def stored():
-    return notebooks.read_notebook(CHAPTER)
+def stored(deck):
+    return notebooks.read_notebook(deck[0])
 
 
 @pytest.fixture(scope="session")
-def chapter(make, open_deck):
-    return open_deck(make(CHAPTER, slides.CACHE))
+def chapter(deck, make, open_deck):
+    path, way = deck
+    return open_deck(make(path, slides.CACHE), way)
 
 
 @pytest.fixture(scope="session")
@@ -230,8 +242,8 @@ print("fresh")
 Clicks()'''
 
 
-@pytest.fixture(scope="session")
-def widgets(make, open_deck, tmp_path_factory):
+@pytest.fixture(scope="session", params=["file", "http"])
+def widgets(request, make, open_deck, tmp_path_factory):
     folder = tmp_path_factory.mktemp("widgets")
 
     def cell(new, text, kind, **options):
@@ -247,7 +259,7 @@ def widgets(make, open_deck, tmp_path_factory):
         cell(v4.new_markdown_cell, "The end.", "slide"),
     ]
     nbformat.write(v4.new_notebook(cells=cells), folder / "99_widgets.ipynb")
-    return open_deck(make(folder / "99_widgets.ipynb", folder))
+    return open_deck(make(folder / "99_widgets.ipynb", folder), request.param)
 
 
 def test_widgets_live_without_a_kernel(widgets):
@@ -281,3 +293,36 @@ def test_notes_are_for_the_speaker_only(widgets):
     notes = popup.value.locator(".speaker-controls-notes .value")
     notes.get_by_text("Tell a story.").wait_for()
     assert not widgets.outside
+
+
+# ---- the explorer of codes, on its slide
+
+
+def test_the_explorer_is_within_reach_and_decodes_without_a_kernel(make, open_deck):
+    deck = open_deck(make(WITH_EXPLORER, slides.CACHE), "file")
+    page, explorer = deck.page, deck.page.locator(".latent-explorer")
+    page.evaluate(
+        SHOW, page.evaluate("Reveal.getSlides().findIndex((s) => s.querySelector('.latent-explorer'))")
+    )
+    settle(page)
+    for control in explorer.locator("button, select, input").all():
+        control.click(trial=True)  # nothing lies over it
+
+    def decoded():
+        return np.array(explorer.evaluate("(root) => Array.from(root.decoded.data)"))
+
+    def pixels():
+        return explorer.locator(".side > canvas").evaluate("(canvas) => canvas.toDataURL()")
+
+    pad, before, picture = explorer.locator(".pad").bounding_box(), decoded(), pixels()
+    page.mouse.move(pad["x"] + 120, pad["y"] + 100)
+    page.mouse.down()
+    page.mouse.move(pad["x"] + 300, pad["y"] + 300, steps=5)
+    page.mouse.up()
+    settle(page)
+    assert centre(explorer.locator(".handle")) == pytest.approx((pad["x"] + 300, pad["y"] + 300), abs=1)
+    assert np.abs(decoded() - before).max() > 0.5, "another digit"
+    assert pixels() != picture
+    assert not explorer.locator(".message").inner_text(), "Python is not asked"
+    assert not deck.complaints
+    assert not deck.outside
