@@ -199,6 +199,13 @@ def test_the_input_is_corrupted_and_the_target_is_clean():
         assert (used - target).abs().mean() > 0.2
 
 
+def test_with_a_generator_of_its_own_a_training_draws_nothing_else():
+    model = mlp_autoencoder((4, 4), 2, hidden=(8,))
+    state = torch.get_rng_state()
+    fit_autoencoder(model, small_images(), n_steps=3, batch_size=16, noise=0.2, generator=generator())
+    assert torch.equal(torch.get_rng_state(), state)
+
+
 def test_noise_has_its_standard_deviation_and_its_generator():
     x = torch.zeros(1_000, 10, 10, dtype=torch.float64)
     noisy = add_noise(x, 0.3, generator=generator())
