@@ -427,6 +427,24 @@ def test_features_of_very_different_size_are_no_collapse(dtype, init_params):
         assert all(part.isfinite().all() for part in parameters)
 
 
+@pytest.mark.parametrize(("dtype", "std"), [(torch.float32, 1e-3), (torch.float64, 1e-6)])
+def test_one_step_from_wide_components_to_tight_ones_loses_nothing(dtype, std):
+    """Products would do for the E-step here, but the variances after it come from numbers that cancel."""
+    n = 4000
+    x = torch.randn(n, 1, generator=seeded(), dtype=torch.float64) * std
+    x[: n // 2] += 10
+    x[n // 2 :] -= 10
+    x = x.to(dtype)
+    wide = MixtureParameters(
+        torch.full((2,), 0.5, dtype=dtype),
+        torch.tensor([[10.0], [-10.0]], dtype=dtype),
+        torch.full((2, 1, 1), 4.0, dtype=dtype),
+    )
+    fitted, _ = fit_em(x, 2, start=wide, max_iter=1, tol=0.0, reg_covar=0.0)
+    exact = torch.stack([part.double().var(correction=0) for part in (x[: n // 2], x[n // 2 :])])
+    torch.testing.assert_close(fitted.covariances.flatten().double(), exact, rtol=1e-4, atol=0)
+
+
 @pytest.mark.parametrize("power", range(-12, 1, 2))
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
 def test_no_width_is_between_the_two_forms(power, dtype):
