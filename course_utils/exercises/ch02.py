@@ -1,11 +1,11 @@
 """Exercises of chapter 2: autoencoders.
 
-Images are grey, (n, h, w), and codes (n, d). Squared errors are summed over the pixels of
-each image, in squared units of a pixel's value.
+Images are grey, (n, h, w), or flat with d pixels, and codes (n, m). Squared errors are summed over
+the pixels of each image, in squared units of a pixel's value.
 """
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
@@ -123,8 +123,8 @@ squared_error = Exercise(
 def pca_reconstruction_reference(x: Tensor, n_components: int) -> Tensor:
     mean = x.mean(0)  # (d,)
     _, _, vh = torch.linalg.svd(x - mean, full_matrices=False)
-    directions = vh[:n_components]  # (k, d), rows sorted by variance, the largest first
-    codes = (x - mean) @ directions.T  # (n, k)
+    directions = vh[:n_components]  # (m, d), rows sorted by variance, the largest first
+    codes = (x - mean) @ directions.T  # (n, m)
     return mean + codes @ directions  # (n, d)
 
 
@@ -163,11 +163,70 @@ def pca_reconstruction_eigenvalues(x: Tensor, n_components: int) -> Tensor:
     return mean + (x - mean) @ directions * values @ directions.T
 
 
+def pca_reconstruction_not_subtracted(x: Tensor, n_components: int) -> Tensor:
+    mean = x.mean(0)
+    directions = torch.linalg.svd(x - mean, full_matrices=False).Vh[:n_components]
+    return mean + x @ directions.T @ directions
+
+
+def pca_reconstruction_neither(x: Tensor, n_components: int) -> Tensor:
+    directions = torch.linalg.svd(x - x.mean(0), full_matrices=False).Vh[:n_components]
+    return x @ directions.T @ directions
+
+
+def pca_reconstruction_uncentred_directions(x: Tensor, n_components: int) -> Tensor:
+    mean = x.mean(0)
+    directions = torch.linalg.svd(x, full_matrices=False).Vh[:n_components]
+    return mean + (x - mean) @ directions.T @ directions
+
+
+def pca_reconstruction_rows_of_eigh(x: Tensor, n_components: int) -> Tensor:
+    mean = x.mean(0)
+    _, vectors = torch.linalg.eigh(torch.cov(x.T))
+    directions = vectors[-n_components:]
+    return mean + (x - mean) @ directions.T @ directions
+
+
+def pca_reconstruction_first_rows_of_eigh(x: Tensor, n_components: int) -> Tensor:
+    mean = x.mean(0)
+    _, vectors = torch.linalg.eigh(torch.cov(x.T))
+    directions = vectors[:n_components]
+    return mean + (x - mean) @ directions.T @ directions
+
+
+def pca_reconstruction_unsorted(x: Tensor, n_components: int) -> Tensor:
+    mean = x.mean(0)
+    _, vectors = torch.linalg.eig(torch.cov(x.T))
+    directions = vectors[:, :n_components].real
+    return mean + (x - mean) @ directions @ directions.T
+
+
+def pca_reconstruction_mean_of_rows(x: Tensor, n_components: int) -> Tensor:
+    mean = x.mean(1, keepdim=True)
+    directions = torch.linalg.svd(x - mean, full_matrices=False).Vh[:n_components]
+    return mean + (x - mean) @ directions.T @ directions
+
+
+def pca_reconstruction_one_mean(x: Tensor, n_components: int) -> Tensor:
+    mean = x.mean()
+    directions = torch.linalg.svd(x - mean, full_matrices=False).Vh[:n_components]
+    return mean + (x - mean) @ directions.T @ directions
+
+
+def pca_reconstruction_codes(x: Tensor, n_components: int) -> Tensor:
+    mean = x.mean(0)
+    directions = torch.linalg.svd(x - mean, full_matrices=False).Vh[:n_components]
+    return (x - mean) @ directions.T
+
+
 def pca_reconstruction_cases() -> list[tuple[Tensor, int]]:
     turn, _ = torch.linalg.qr(seeded(6, 6, seed=1))
     x = seeded(40, 6) * torch.tensor([5.0, 3.0, 0.3, 0.2, 0.1, 0.1]) @ turn + 3 * seeded(6, seed=2)
     line = seeded(25, 4, seed=3) * torch.tensor([2.0, 0.1, 0.05, 0.05]) @ seeded(4, 4, seed=4) + 1
-    return [(x, 2), (line, 1), (x, 6)]  # all six directions give x back
+    # Uncorrelated coordinates, the variances in no order: torch.linalg.eig leaves them in this order.
+    columns, _ = torch.linalg.qr(torch.cat([torch.ones(30, 1), seeded(30, 5, seed=5)], dim=1))
+    shuffled = columns[:, 1:] * torch.tensor([1.0, 6.0, 2.0, 0.5, 9.0]) + seeded(5, seed=6)
+    return [(x, 2), (line, 1), (x, 6), (shuffled, 2)]  # all six directions give x back
 
 
 pca_reconstruction = Exercise(
@@ -209,10 +268,55 @@ pca_reconstruction = Exercise(
             "You multiply the codes by the eigenvalues of the covariance. Those are the variances, and they only "
             "choose the directions: a projection uses directions of length 1 and nothing else.",
         ),
+        "not_subtracted": (
+            pca_reconstruction_not_subtracted,
+            "The mean is added at the end, but it was not subtracted before the projection: its part in the plane "
+            "counts twice. Project x - mean.",
+        ),
+        "neither": (
+            pca_reconstruction_neither,
+            "The directions are right, but you project x itself, on the plane through 0. The plane goes through "
+            "the mean: project x - mean, and add the mean at the end.",
+        ),
+        "uncentred_directions": (
+            pca_reconstruction_uncentred_directions,
+            "You project x - mean, but on directions that were found from x itself: the first of them points to "
+            "the mean. Find them from x - mean.",
+        ),
+        "rows_of_eigh": (
+            pca_reconstruction_rows_of_eigh,
+            "You take rows of what eigh gives. Its eigenvectors are the columns: the last n_components of them are "
+            "vectors[:, -n_components:].",
+        ),
+        "first_rows_of_eigh": (
+            pca_reconstruction_first_rows_of_eigh,
+            "You take the first rows of what eigh gives. Its eigenvectors are the columns, and it sorts upwards: "
+            "the directions are vectors[:, -n_components:].",
+        ),
+        "unsorted": (
+            pca_reconstruction_unsorted,
+            "torch.linalg.eig does not sort its eigenvalues, so the first columns may be any. torch.linalg.eigh, "
+            "for symmetric matrices, sorts them upwards: take its last columns.",
+        ),
+        "mean_of_rows": (
+            pca_reconstruction_mean_of_rows,
+            "You subtract from each point the mean of its own numbers. The mean is the middle of all points, one "
+            "number for each coordinate: x.mean(0), of shape (d,).",
+        ),
+        "one_mean": (
+            pca_reconstruction_one_mean,
+            "You subtract one number, the mean of all entries. Each coordinate has a mean of its own: x.mean(0), of "
+            "shape (d,).",
+        ),
+        "codes": (
+            pca_reconstruction_codes,
+            "These are the codes, n_components numbers for each point. Go back to d numbers: codes @ directions, "
+            "plus the mean.",
+        ),
     },
     hints=[
-        "Four steps: subtract the mean, find the directions, project to k numbers and back, add the mean.",
-        "_, _, vh = torch.linalg.svd(x - mean, full_matrices=False); directions = vh[:n_components], (k, d). There "
+        "Four steps: subtract the mean, find the directions, project to m numbers and back, add the mean.",
+        "_, _, vh = torch.linalg.svd(x - mean, full_matrices=False); directions = vh[:n_components], (m, d). There "
         "is @ directions.T, and back is @ directions.",
     ],
 )
@@ -248,6 +352,18 @@ def denoising_loss_no_model(model: Callable[[Tensor], Tensor], clean: Tensor, no
 
 def denoising_loss_batch(model: Callable[[Tensor], Tensor], clean: Tensor, noisy: Tensor) -> Tensor:
     return denoising_loss_reference(model, clean, noisy).mean()
+
+
+def denoising_loss_total(model: Callable[[Tensor], Tensor], clean: Tensor, noisy: Tensor) -> Tensor:
+    return denoising_loss_reference(model, clean, noisy).sum()
+
+
+def denoising_loss_root(model: Callable[[Tensor], Tensor], clean: Tensor, noisy: Tensor) -> Tensor:
+    return denoising_loss_reference(model, clean, noisy).sqrt()
+
+
+def denoising_loss_model_target(model: Callable[[Tensor], Tensor], clean: Tensor, noisy: Tensor) -> Tensor:
+    return ((model(noisy) - model(clean)) ** 2).sum((1, 2))
 
 
 def smooth(images: Tensor) -> Tensor:
@@ -302,6 +418,20 @@ denoising_loss = Exercise(
             "This is the mean over the batch, one number. Give one value for each image; the training loop "
             "averages them.",
         ),
+        "total": (
+            denoising_loss_total,
+            "This is one sum over the whole batch. Give one value for each image: sum over rows and columns only, "
+            "axes 1 and 2.",
+        ),
+        "root": (
+            denoising_loss_root,
+            "Input and target are right, but you take the square root: that is the distance. Leave it out.",
+        ),
+        "model_target": (
+            denoising_loss_model_target,
+            "The target went through the model too. A model that gives the same picture for everything would then "
+            "have no loss at all. Compare model(noisy) with `clean` itself.",
+        ),
     },
     hints=[
         "Which of the two images may the model see, and with which one is its output compared?",
@@ -315,7 +445,7 @@ denoising_loss = Exercise(
 
 def walk_reference(start: Tensor, end: Tensor, n_steps: int) -> Tensor:
     t = torch.linspace(0, 1, n_steps)[:, None]  # (n_steps, 1), from 0 to 1, both included
-    return (1 - t) * start + t * end  # (n_steps, d)
+    return (1 - t) * start + t * end  # (n_steps, m)
 
 
 def walk_end_left_out(start: Tensor, end: Tensor, n_steps: int) -> Tensor:
@@ -343,11 +473,15 @@ def walk_not_difference(start: Tensor, end: Tensor, n_steps: int) -> Tensor:
     return start + torch.linspace(0, 1, n_steps)[:, None] * end
 
 
+def walk_no_axis(start: Tensor, end: Tensor, n_steps: int) -> Tensor:
+    return start + torch.linspace(0, 1, n_steps) * (end - start)
+
+
 walk = Exercise(
     "walk",
     chapter=CHAPTER,
-    task="`n_steps` codes, evenly spaced on the straight line from `start` to `end`, shape (d,) each, both of them "
-    "included: shape (n_steps, d).",
+    task="`n_steps` codes, evenly spaced on the straight line from `start` to `end`, shape (m,) each, both of them "
+    "included: shape (n_steps, m).",
     reference=walk_reference,
     cases=[
         (torch.tensor([1.0, -2.0]), torch.tensor([3.0, 1.0]), 5),
@@ -383,10 +517,15 @@ walk = Exercise(
             "You add t times `end` to `start`, so the walk ends at start + end. Add t times the difference, "
             "end - start.",
         ),
+        "no_axis": (
+            walk_no_axis,
+            "t has shape (n_steps,) and a code (m,): PyTorch tries to multiply them number by number. Give t an axis "
+            "of its own, t[:, None], of shape (n_steps, 1).",
+        ),
     },
     hints=[
         "A point on the line is (1 - t)·start + t·end. Which t does each row have?",
-        "torch.linspace(0, 1, n_steps)[:, None] has shape (n_steps, 1): times a code (d,) it gives (n_steps, d).",
+        "torch.linspace(0, 1, n_steps)[:, None] has shape (n_steps, 1): times a code (m,) it gives (n_steps, m).",
     ],
 )
 
@@ -396,9 +535,9 @@ walk = Exercise(
 
 def sample_codes_reference(n_samples: int, weights: Tensor, means: Tensor, covariances: Tensor) -> Tensor:
     labels = torch.multinomial(weights, n_samples, replacement=True)  # (n,) who makes each code
-    factors = torch.linalg.cholesky(covariances)[labels]  # (n, d, d), factor @ factor.T is the covariance
-    noise = torch.randn(n_samples, means.shape[1], 1)  # (n, d, 1), columns
-    return means[labels] + (factors @ noise)[:, :, 0]  # (n, d)
+    factors = torch.linalg.cholesky(covariances)[labels]  # (n, m, m), factor @ factor.T is the covariance
+    noise = torch.randn(n_samples, means.shape[1], 1)  # (n, m, 1), columns
+    return means[labels] + (factors @ noise)[:, :, 0]  # (n, m)
 
 
 def sample_codes_covariance(n_samples: int, weights: Tensor, means: Tensor, covariances: Tensor) -> Tensor:
@@ -433,19 +572,90 @@ def sample_codes_without_noise(n_samples: int, weights: Tensor, means: Tensor, c
     return means[torch.multinomial(weights, n_samples, replacement=True)]
 
 
-def shares_below(
+def sample_codes_same_noise(n_samples: int, weights: Tensor, means: Tensor, covariances: Tensor) -> Tensor:
+    labels = torch.multinomial(weights, n_samples, replacement=True)
+    factors = torch.linalg.cholesky(covariances)[labels]
+    return means[labels] + (factors @ torch.randn(means.shape[1], 1))[:, :, 0]
+
+
+def sample_codes_weighted_sum(n_samples: int, weights: Tensor, means: Tensor, covariances: Tensor) -> Tensor:
+    factors = torch.linalg.cholesky(covariances)  # (K, m, m)
+    noise = torch.randn(n_samples, len(weights), means.shape[1], 1)
+    return torch.einsum("k,nkj->nj", weights, means + (factors @ noise)[..., 0])
+
+
+def sample_codes_one_component(n_samples: int, weights: Tensor, means: Tensor, covariances: Tensor) -> Tensor:
+    label = torch.multinomial(weights, 1)  # (1,)
+    factor = torch.linalg.cholesky(covariances[label])[0]
+    return means[label] + torch.randn(n_samples, means.shape[1]) @ factor.T
+
+
+def sample_codes_variances(n_samples: int, weights: Tensor, means: Tensor, covariances: Tensor) -> Tensor:
+    labels = torch.multinomial(weights, n_samples, replacement=True)
+    variances = covariances.diagonal(dim1=1, dim2=2)
+    return means[labels] + variances[labels] * torch.randn(n_samples, means.shape[1])
+
+
+def sample_codes_identity(n_samples: int, weights: Tensor, means: Tensor, covariances: Tensor) -> Tensor:
+    labels = torch.multinomial(weights, n_samples, replacement=True)
+    return means[labels] + torch.randn(n_samples, means.shape[1])
+
+
+class Observed(NamedTuple):
+    """How codes are distributed, all as shares of them; the names are what a learner reads."""
+
+    share_of_different_codes: Tensor
+    share_of_codes_on_a_mean: Tensor
+    all_from_one_component: Tensor
+    share_within_1_sigma_of_some_component: Tensor
+    share_of_each_component: Tensor
+    share_below_thresholds_on_each_axis: Tensor
+    share_below_thresholds_on_each_diagonal: Tensor
+
+
+def distribution(
     function: Callable[..., Any], n_samples: int, weights: Tensor, means: Tensor, covariances: Tensor
-) -> Tensor:
-    """Shares of the draws below thresholds, along the axes and the diagonals of each two of them."""
-    draws = torch.as_tensor(function(n_samples, weights, means, covariances))
-    d = means.shape[1]
-    if draws.shape != (n_samples, d):
+) -> Observed:
+    """What the draws say about their distribution.
+
+    A code counts for the component that is the likeliest to have made it. Where all codes share one noise, or
+    one component, the other shares would depend on that one draw, and are 0.
+    """
+    try:
+        draws = torch.as_tensor(function(n_samples, weights, means, covariances)).to(means)
+    except RuntimeError as error:
+        if "without replacement" in str(error):
+            raise RuntimeError(
+                f"{error}. By default torch.multinomial draws no component twice: say replacement=True"
+            ) from error
+        raise
+    m = means.shape[1]
+    if draws.shape != (n_samples, m):
         raise ValueError(
-            f"the codes must have shape (n_samples, d) = ({n_samples}, {d}), got {tuple(draws.shape)}"
+            f"the codes must have shape (n_samples, m) = ({n_samples}, {m}), got {tuple(draws.shape)}"
         )
-    i, j = torch.triu_indices(d, d, offset=1)
-    along = torch.cat([draws, draws[:, i] + draws[:, j], draws[:, i] - draws[:, j]], dim=1)
-    return torch.stack([(along < threshold).double().mean(0) for threshold in torch.linspace(-5, 5, 17)])
+    differences = draws[:, None] - means  # (n, K, m)
+    different = torch.tensor(len(draws.unique(dim=0)) / n_samples)
+    on_a_mean = (differences.abs().amax(2) < 1e-5).any(1).double().mean()
+    alike = [
+        torch.allclose(draws.mean(0), mean, atol=0.1)
+        and torch.allclose(torch.cov(draws.T), covariance, atol=0.2)
+        for mean, covariance in zip(means, covariances, strict=True)
+    ]
+
+    squared = torch.einsum("nki,kij,nkj->nk", differences, covariances.inverse(), differences)
+    component = (weights.log() - 0.5 * (covariances.logdet() + squared)).argmax(1)  # (n,)
+    i, j = torch.triu_indices(m, m, offset=1)
+    diagonals = torch.cat([draws[:, i] + draws[:, j], draws[:, i] - draws[:, j]], dim=1)
+    thresholds = torch.linspace(-5, 5, 17)[:, None, None]
+    shares = [
+        (squared < 1).any(1).double().mean(),
+        torch.nn.functional.one_hot(component, len(weights)).double().mean(0),
+        *((part < thresholds).double().mean(1).T for part in (draws, diagonals)),
+    ]
+    if different < 0.5 or any(alike):
+        shares = [torch.zeros_like(share) for share in shares]
+    return Observed(different, on_a_mean, torch.tensor(any(alike)).double(), *shares)
 
 
 def sample_codes_cases() -> list[tuple[int, Tensor, Tensor, Tensor]]:
@@ -470,11 +680,11 @@ def sample_codes_cases() -> list[tuple[int, Tensor, Tensor, Tensor]]:
 sample_codes = Exercise(
     "sample_codes",
     chapter=CHAPTER,
-    task="Draw `n_samples` codes, (n_samples, d), from a Gaussian mixture with weights (K,), means (K, d) and "
-    "covariances (K, d, d): first the component of each code, then the code.",
+    task="Draw `n_samples` codes, (n_samples, m), from a Gaussian mixture with weights (K,), means (K, m) and "
+    "covariances (K, m, m): first the component of each code, then the code.",
     reference=sample_codes_reference,
     cases=sample_codes_cases,
-    observe=shares_below,
+    observe=distribution,
     atol=0.025,  # five standard errors of the difference of two shares, each of 20,000 draws
     rtol=0.0,
     mistakes={
@@ -507,12 +717,36 @@ sample_codes = Exercise(
             "The components are picked well, but every code sits on its component's mean, so you would decode only "
             "K different images. Add the noise.",
         ),
+        "same_noise": (
+            sample_codes_same_noise,
+            "Most codes are exactly the same: one noise was drawn and used for all. Draw a noise for each "
+            "code: its first axis has n_samples entries.",
+        ),
+        "weighted_sum": (
+            sample_codes_weighted_sum,
+            "You draw from every component and add the draws up, weighted: that gives one narrow cloud in the middle. "
+            "The weights are probabilities: each code comes from one component, chosen with them.",
+        ),
+        "one_component": (
+            sample_codes_one_component,
+            "All codes come from one component: it was chosen once. Choose one for each code, n_samples labels.",
+        ),
+        "variances": (
+            sample_codes_variances,
+            "The noise is multiplied by the variances, the diagonals of the covariances: their roots would be the "
+            "spreads, and the correlations are lost as well. torch.linalg.cholesky gives the factor you need.",
+        ),
+        "identity": (
+            sample_codes_identity,
+            "The noise is added as it is, so every component is round and of spread 1: the covariances are not "
+            "used. Multiply the noise by their Cholesky factors first.",
+        ),
     },
     hints=[
         "As in chapter 1: torch.multinomial for the labels, then a Gaussian draw for each. If factor @ factor.T is "
         "the covariance, factor @ noise has that covariance.",
-        "torch.linalg.cholesky(covariances)[labels] has shape (n, d, d): matrix-multiply it with noise of shape "
-        "(n, d, 1), drop the last axis and add means[labels].",
+        "torch.linalg.cholesky(covariances)[labels] has shape (n, m, m): matrix-multiply it with noise of shape "
+        "(n, m, 1), drop the last axis and add means[labels].",
     ],
 )
 
@@ -521,7 +755,7 @@ sample_codes = Exercise(
 
 
 def distance_to_codes_reference(random_codes: Tensor, codes: Tensor) -> Tensor:
-    return torch.cdist(random_codes, codes).amin(1)  # (m, n) distances, then (m,): that of the nearest code
+    return torch.cdist(random_codes, codes).amin(1)  # (k, n) distances, then (k,): that of the nearest code
 
 
 def distance_to_codes_squared(random_codes: Tensor, codes: Tensor) -> Tensor:
@@ -548,6 +782,18 @@ def distance_to_codes_pair(random_codes: Tensor, codes: Tensor) -> Any:
     return torch.cdist(random_codes, codes).min(1)
 
 
+def distance_to_codes_over_everything(random_codes: Tensor, codes: Tensor) -> Tensor:
+    return torch.cdist(random_codes, codes).min()
+
+
+def distance_to_codes_to_the_middle(random_codes: Tensor, codes: Tensor) -> Tensor:
+    return (random_codes - codes.mean(0)).norm(dim=1)
+
+
+def distance_to_codes_mean_square(random_codes: Tensor, codes: Tensor) -> Tensor:
+    return distance_to_codes_reference(random_codes, codes) / codes.shape[1] ** 0.5
+
+
 def distance_to_codes_cases() -> list[tuple[Tensor, Tensor]]:
     return [(2 * seeded(6, 2), seeded(20, 2, seed=1)), (seeded(5, 8, seed=2), 3 * seeded(5, 8, seed=3))]
 
@@ -555,8 +801,8 @@ def distance_to_codes_cases() -> list[tuple[Tensor, Tensor]]:
 distance_to_codes = Exercise(
     "distance_to_codes",
     chapter=CHAPTER,
-    task="Is a random code in a hole? The Euclidean distance from each of `random_codes` (m, d) to the nearest of the "
-    "known `codes` (n, d): shape (m,), in units of the code.",
+    task="Is a random code in a hole? The Euclidean distance from each of `random_codes` (k, m) to the nearest of the "
+    "known `codes` (n, m): shape (k,), in units of the code.",
     reference=distance_to_codes_reference,
     cases=distance_to_codes_cases,
     mistakes={
@@ -572,7 +818,7 @@ distance_to_codes = Exercise(
         "wrong_axis": (
             distance_to_codes_wrong_axis,
             "You ask each known code for the nearest random one, which gives shape (n,). Ask each random code: "
-            "minimum over axis 1 of the (m, n) distances.",
+            "minimum over axis 1 of the (k, n) distances.",
         ),
         "manhattan": (
             distance_to_codes_manhattan,
@@ -588,9 +834,24 @@ distance_to_codes = Exercise(
             "The method .min(1) gives two things, the minima and where they are. Only the first is asked for: "
             ".min(1).values, or .amin(1).",
         ),
+        "over_everything": (
+            distance_to_codes_over_everything,
+            "This is one number, the smallest of all distances. Give one for each random code: the minimum over "
+            "axis 1.",
+        ),
+        "to_the_middle": (
+            distance_to_codes_to_the_middle,
+            "This is the distance to the mean of the codes. There may be no code near their mean: take the distances "
+            "to all of them, and the smallest.",
+        ),
+        "mean_square": (
+            distance_to_codes_mean_square,
+            "You average the squared differences over the m numbers of a code before the root. For the Euclidean "
+            "distance they are summed.",
+        ),
     },
     hints=[
-        "All distances first, a table (m, n) with a row for each random code; then the smallest of each row.",
+        "All distances first, a table (k, n) with a row for each random code; then the smallest of each row.",
         "torch.cdist(random_codes, codes) is that table; .amin(1) gives the smallest entry of each row.",
     ],
 )
@@ -683,7 +944,7 @@ pca_axes = Question(
         "b": (
             "Stretch and turn the codes as you like, and let the decoder undo it: the reconstructions, and so the "
             "loss, stay the same",
-            "For any invertible A the encoder A·E and the decoder D·A⁻¹ give D·E again. Only the plane is fixed.",
+            "For any invertible R the encoder R⁻¹A and the decoder WR give WA again. Only the plane is fixed.",
             True,
         ),
         "c": (
@@ -782,8 +1043,8 @@ sum_or_mean = Question(
 two_bands = Question(
     "two_bands",
     chapter=CHAPTER,
-    text="An autoencoder is trained on moons that are nearly full and moons that are nearly half, and none between. "
-    "You decode a walk from a full moon's code to a half moon's. What is to be expected in the middle?",
+    text="An autoencoder is trained on moons that are nearly full and on thin crescents, and none between. You decode "
+    "a walk from a full moon's code to a crescent's. What is to be expected in the middle?",
     choices={
         "a": (
             "The phases between: the network has found out what a phase is",
