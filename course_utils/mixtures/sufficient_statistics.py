@@ -41,7 +41,7 @@ __all__ = [
 
 Part = TypeVar("Part")
 
-NUMBERS_PER_CHUNK = 2**22
+NUMBERS_PER_CHUNK = 5 * 2**19
 # Features stay in memory from one iteration to the next if those of all the data take at most this much.
 BYTES_TO_KEEP = 80 * 2**20
 # Log-responsibilities below this count for nothing: subnormal numbers slow `exp` and matrix products down
