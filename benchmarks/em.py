@@ -301,14 +301,14 @@ def main() -> None:
         parser.error(f"no row {', '.join(sorted(unknown))}; the rows are {', '.join(everything)}")
     warnings.simplefilter("ignore")  # that nothing has converged
     written, report = [], RESULTS / "em.md"
+    RESULTS.mkdir(exist_ok=True)
     for text in table(names):
         print(text, flush=True)
         written.append(text)
-    if names == everything:
-        RESULTS.mkdir(exist_ok=True)
-        report.write_text("\n".join(written) + "\n", encoding="utf-8")
-    elif report.exists():
-        renew(report, written[1:])
+        if names == everything:
+            report.write_text("\n".join(written) + "\n", encoding="utf-8")
+        elif report.exists():
+            renew(report, [text])
 
 
 if __name__ == "__main__":
