@@ -56,6 +56,11 @@ def bayes_underflow(log_likelihood: Tensor, prior: Tensor) -> Tensor:
     return joint / joint.sum(1, keepdim=True)
 
 
+def bayes_underflow_over_images(log_likelihood: Tensor, prior: Tensor) -> Tensor:
+    joint = log_likelihood.exp() * prior
+    return joint / joint.sum(0)
+
+
 def bayes_logs(log_likelihood: Tensor, prior: Tensor) -> Tensor:
     return (log_likelihood + prior.log()).log_softmax(1)
 
@@ -69,7 +74,8 @@ def bayes_cases() -> list[tuple[Tensor, Tensor]]:
 bayes = Exercise(
     "bayes",
     chapter=CHAPTER,
-    task="From log p(x | y), shape (n, C), and p(y), shape (C,), to p(y | x), shape (n, C).",
+    task="From log p(x | y), shape (n, C), and p(y), shape (C,), no logarithm, to p(y | x), shape (n, C). Each row "
+    "sums to 1. It must also work where all densities are tiny, such as exp(-400).",
     reference=bayes_reference,
     cases=bayes_cases,
     mistakes={
@@ -93,6 +99,11 @@ bayes = Exercise(
             bayes_underflow,
             "Right for moderate numbers, NaN where all densities are tiny: exp(-400) is rounded to 0. Stay with "
             "logarithms until the end: softmax does, or logsumexp.",
+        ),
+        "underflow_over_images": (
+            bayes_underflow_over_images,
+            "Two things. The columns sum to 1, but the rows should: divide by the sum over the classes, dim=1. And "
+            "exp(-400) is rounded to 0, which gives NaN: stay with logarithms until the end.",
         ),
         "logs": (bayes_logs, "These are logarithms of the right answer: take .exp() at the end."),
     },
@@ -151,7 +162,8 @@ nudge = Exercise(
     "nudge",
     chapter=CHAPTER,
     task="Move each pixel of x (n, d) by `size` in the direction that raises the classifier's loss for the true "
-    "labels y (n,). The classifier's scores are x @ weight.T + bias. Keep the result in [0, 1].",
+    "labels y (n,). The classifier's scores are x @ weight.T + bias, with weight (C, d) and bias (C,). Keep the result "
+    "in [0, 1].",
     reference=nudge_reference,
     cases=nudge_cases,
     mistakes={
@@ -193,6 +205,22 @@ def area_reversed(digits: Tensor, garbage: Tensor) -> Tensor:
     return area_reference(garbage, digits)
 
 
+def area_reversed_ties_lose(digits: Tensor, garbage: Tensor) -> Tensor:
+    return (garbage[:, None] > digits).double().mean()
+
+
+def area_reversed_ties_win(digits: Tensor, garbage: Tensor) -> Tensor:
+    return (garbage[:, None] >= digits).double().mean()
+
+
+def area_sum(digits: Tensor, garbage: Tensor) -> Tensor:
+    return area_reference(digits, garbage) * len(digits) * len(garbage)
+
+
+def area_sum_ties_lose(digits: Tensor, garbage: Tensor) -> Tensor:
+    return (digits[:, None] > garbage).sum()
+
+
 def area_ties_lose(digits: Tensor, garbage: Tensor) -> Tensor:
     return (digits[:, None] > garbage).double().mean()
 
@@ -231,6 +259,25 @@ area = Exercise(
             area_reversed,
             "This is the probability that the garbage scores higher, one minus the answer: swap the two.",
         ),
+        "reversed_ties_lose": (
+            area_reversed_ties_lose,
+            "Two things. You count the duels that the garbage wins: swap the two. And equal scores count one half: "
+            "add 0.5 * (a == b).",
+        ),
+        "reversed_ties_win": (
+            area_reversed_ties_win,
+            "Two things. You count the duels that the garbage wins: swap the two. And equal scores count one half, "
+            "not 1: > plus 0.5 * (a == b).",
+        ),
+        "sum": (
+            area_sum,
+            "This is the number of duels that the digits win. The probability is their share: a mean, not a sum.",
+        ),
+        "sum_ties_lose": (
+            area_sum_ties_lose,
+            "Two things. This counts the duels that the digits win; the probability is their share: a mean, not a "
+            "sum. And equal scores count one half: add 0.5 * (a == b).",
+        ),
         "ties_lose": (area_ties_lose, "Equal scores count 0 here. They count one half: add 0.5 * (a == b)."),
         "ties_win": (area_ties_win, "Equal scores count 1 here. They count one half: > plus 0.5 * (a == b)."),
         "in_pairs": (
@@ -264,6 +311,10 @@ def residual_no_mean(x: Tensor, mean: Tensor, directions: Tensor) -> Tensor:
 
 def residual_mean_not_restored(x: Tensor, mean: Tensor, directions: Tensor) -> Tensor:
     return (x - (x - mean) @ directions @ directions.T).norm(dim=1)
+
+
+def residual_code_not_centred(x: Tensor, mean: Tensor, directions: Tensor) -> Tensor:
+    return (x - (mean + x @ directions @ directions.T)).norm(dim=1)
 
 
 def residual_inside(x: Tensor, mean: Tensor, directions: Tensor) -> Tensor:
@@ -305,6 +356,11 @@ residual = Exercise(
         "mean_not_restored": (
             residual_mean_not_restored,
             "You compare x with a reconstruction that lacks the mean: add it, or compare with x - mean.",
+        ),
+        "code_not_centred": (
+            residual_code_not_centred,
+            "The reconstruction adds the mean, but the code was made from x with the mean still in it: "
+            "(x - mean) @ directions.",
         ),
         "inside": (
             residual_inside,
@@ -351,6 +407,18 @@ def nearest_future_squared(predictions: Tensor, futures: Tensor) -> Tensor:
     return (predictions[:, None] - futures).square().sum(2).amin(1).mean()
 
 
+def nearest_future_per_film(predictions: Tensor, futures: Tensor) -> Tensor:
+    return (predictions[:, None] - futures).norm(dim=2).amin(1)
+
+
+def nearest_future_per_film_squared(predictions: Tensor, futures: Tensor) -> Tensor:
+    return (predictions[:, None] - futures).square().sum(2).amin(1)
+
+
+def nearest_future_sum(predictions: Tensor, futures: Tensor) -> Tensor:
+    return (predictions[:, None] - futures).norm(dim=2).amin(1).sum()
+
+
 def nearest_future_best_film(predictions: Tensor, futures: Tensor) -> Tensor:
     return (predictions[:, None] - futures).norm(dim=2).amin()
 
@@ -392,6 +460,18 @@ nearest_future = Exercise(
             "do. Choose one future for the whole frame.",
         ),
         "squared": (nearest_future_squared, "These are squared distances: take the root before you average."),
+        "per_film": (
+            nearest_future_per_film,
+            "Right for each film. One number is asked for all films: .mean() at the end.",
+        ),
+        "per_film_squared": (
+            nearest_future_per_film_squared,
+            "Two things. These are squared distances: take the root. And one number is asked for all films: .mean().",
+        ),
+        "sum": (
+            nearest_future_sum,
+            "You add up the films, so that more films give a larger number. Average over them: .mean().",
+        ),
         "best_film": (
             nearest_future_best_film,
             "This is the smallest distance of all films. Take the smallest over the futures, then the mean over "
@@ -437,7 +517,23 @@ def best_of_two_pixel_mean(outcomes: Tensor, target: Tensor) -> Tensor:
     return (outcomes - target[:, None]).square().mean(2).amin(1).mean()
 
 
-def best_of_two_detached(outcomes: Tensor, target: Tensor) -> Tensor:
+def best_of_two_per_film(outcomes: Tensor, target: Tensor) -> Tensor:
+    return (outcomes - target[:, None]).square().sum(2).amin(1)
+
+
+def best_of_two_sum(outcomes: Tensor, target: Tensor) -> Tensor:
+    return (outcomes - target[:, None]).square().sum(2).amin(1).sum()
+
+
+def best_of_two_length(outcomes: Tensor, target: Tensor) -> Tensor:
+    return (outcomes - target[:, None]).norm(dim=2).amin(1).mean()
+
+
+def best_of_two_length_per_film(outcomes: Tensor, target: Tensor) -> Tensor:
+    return (outcomes - target[:, None]).norm(dim=2).amin(1)
+
+
+def best_of_two_averaged_outcome(outcomes: Tensor, target: Tensor) -> Tensor:
     return (outcomes.mean(1) - target).square().sum(1).mean()
 
 
@@ -470,8 +566,25 @@ best_of_two = Exercise(
             best_of_two_pixel_mean,
             "Too small by the number of pixels: sum over them, average over the films only.",
         ),
+        "per_film": (
+            best_of_two_per_film,
+            "Right for each film. A loss is one number for all films: .mean() at the end.",
+        ),
+        "sum": (
+            best_of_two_sum,
+            "You add up the films, so that a larger batch has a larger loss. Average over the films: .mean().",
+        ),
+        "length": (
+            best_of_two_length,
+            "These are lengths, with a root. The loss is the squared error: .square().sum(2) in place of norm.",
+        ),
+        "length_per_film": (
+            best_of_two_length_per_film,
+            "Two things. These are lengths, with a root; the loss is the squared error: .square().sum(2). And a "
+            "loss is one number for all films: .mean().",
+        ),
         "averaged_outcome": (
-            best_of_two_detached,
+            best_of_two_averaged_outcome,
             "You average the outcomes before you compare: that is the ghost itself. Compare each one, then choose.",
         ),
     },
@@ -503,7 +616,8 @@ must_answer = Question(
         ),
         "c": (
             "The noise happens to look like that digit",
-            "It only scores a little higher for that digit than for the others. Likeness is not measured at all.",
+            "Its score for that digit may be far above the others. But a weighted sum of pixels measures no likeness: "
+            "pictures that look nothing alike can have the same sum.",
         ),
     },
 )

@@ -16,7 +16,7 @@ __all__ = ["DATA", "N_STEPS", "SEED", "SEEDS", "build", "measure", "train"]
 
 DATA = "MNIST, the 60,000 training images; figures on the 10,000 test images, and on 10,000 samples"
 SEED = 0
-SEEDS = {0: 5.0359}  # test squared error per image
+SEEDS = {0: 5.0359, 1: 4.9717}  # test squared error per image
 N_STEPS = 12_000  # 51 epochs
 
 

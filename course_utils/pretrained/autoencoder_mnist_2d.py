@@ -13,7 +13,7 @@ __all__ = ["DATA", "N_STEPS", "SEED", "SEEDS", "build", "measure", "train"]
 
 DATA = "MNIST, the 60,000 training images; figures on the 10,000 test images"
 SEED = 0
-SEEDS = {0: 0.8818}  # label accuracy of the 15 nearest codes
+SEEDS = {0: 0.8818, 1: 0.8957}  # label accuracy of the 15 nearest codes
 N_STEPS = 12_000  # 51 epochs
 N_TRAINING_CODES = 20_000
 

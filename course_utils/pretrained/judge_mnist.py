@@ -15,7 +15,7 @@ __all__ = ["DATA", "N_STEPS", "SEED", "SEEDS", "build", "measure", "train"]
 
 DATA = "MNIST, the 60,000 training images; figures on the 10,000 test images"
 SEED = 0
-SEEDS = {0: 0.9918}  # test accuracy
+SEEDS = {0: 0.9918, 1: 0.9917}  # test accuracy
 BATCH_SIZE = 256
 LEARNING_RATE = 2e-3
 N_STEPS = 1_000  # 4.3 epochs

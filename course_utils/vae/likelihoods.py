@@ -3,6 +3,7 @@
 A likelihood is any object with these three methods; the two here stand on `distributions`.
 """
 
+import math
 from typing import Protocol
 
 import torch
@@ -62,7 +63,7 @@ class Gaussian:
 
     def log_prob(self, x: Tensor, output: Tensor) -> Tensor:
         """Σⱼ log N(xⱼ | outputⱼ, σ²), (batch,) nats."""
-        return gaussian_log_prob(x, output, 2 * torch.tensor(self.std).log().item())
+        return gaussian_log_prob(x, output, 2 * math.log(self.std))
 
     def mean(self, output: Tensor) -> Tensor:
         """The output itself."""

@@ -1,6 +1,7 @@
 """Widgets to drag and step through; drawn in the browser, computed in Python."""
 
+from course_utils.widgets.elbo_explorer import ELBOExplorer
 from course_utils.widgets.em_stepper import EMStepper
 from course_utils.widgets.latent_explorer import LatentExplorer
 
-__all__ = ["EMStepper", "LatentExplorer"]
+__all__ = ["ELBOExplorer", "EMStepper", "LatentExplorer"]
