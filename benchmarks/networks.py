@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from itertools import chain
 
 import torch
 from torch import nn
@@ -139,13 +140,12 @@ def decoder_lines() -> Iterator[str]:
 
 def main() -> None:
     """Print the report and store it."""
-    written = [INTRODUCTION, machine() + "\n"]
-    print(*written, sep="\n")
-    for line in (*thread_lines(), DECODERS, *decoder_lines()):
-        print(line, flush=True)
-        written.append(line)
     RESULTS.mkdir(exist_ok=True)
-    (RESULTS / "networks.md").write_text("\n".join(written) + "\n", encoding="utf-8")
+    written: list[str] = []
+    for text in chain([INTRODUCTION, machine() + "\n"], thread_lines(), [DECODERS], decoder_lines()):
+        print(text, flush=True)
+        written.append(text)
+        (RESULTS / "networks.md").write_text("\n".join(written) + "\n", encoding="utf-8")
 
 
 if __name__ == "__main__":
