@@ -68,6 +68,23 @@ def test_warm_up_starts_without_the_kl_and_ends_with_it():
     )
 
 
+def test_the_model_ends_with_the_averaged_weights():
+    measured = []
+
+    def measure(model):
+        measured.append([p.clone() for p in model.parameters()])
+        return {}
+
+    settings = {"n_steps": 20, "measure": measure, "measure_every": 20}
+    model, _ = trained(average=0.9, **settings)
+    last, _ = trained(**settings)
+    for ours, averaged, plain in zip(model.parameters(), *measured, strict=True):
+        assert torch.equal(ours, averaged)
+        assert not torch.equal(ours, plain)
+    for ours, plain in zip(last.parameters(), measured[1], strict=True):
+        assert torch.equal(ours, plain)
+
+
 def test_free_bits_cost_nothing_up_to_their_number():
     posterior = Posterior(torch.tensor([[0.0, 2.0], [0.2, -2.0]]), torch.zeros(2, 2))
     assert float(free_bits_kl(posterior, 0.5)) == pytest.approx(0.5 + 2.0)
