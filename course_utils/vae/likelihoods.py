@@ -7,7 +7,7 @@ import math
 from typing import Protocol
 
 import torch
-from torch import Generator, Tensor, nn
+from torch import Generator, Tensor
 
 from course_utils.distributions import bernoulli_log_prob, gaussian_log_prob
 from course_utils.validation import check_number
@@ -31,8 +31,6 @@ class Likelihood(Protocol):
 class Bernoulli:
     """One coin per pixel, thrown with p = sigmoid(output): the decoder gives logits."""
 
-    link = nn.Sigmoid()
-
     def log_prob(self, x: Tensor, output: Tensor) -> Tensor:
         """Σⱼ xⱼ log pⱼ + (1 - xⱼ) log(1 - pⱼ), (batch,) nats; a likelihood for x of zeros and ones only."""
         return bernoulli_log_prob(x, output)
@@ -55,8 +53,6 @@ class Gaussian:
     With a fixed σ the log-density is -‖x - output‖² / 2σ² and a constant: σ² is the weight of the KL beside
     half the squared error, and β and σ are two names for one choice.
     """
-
-    link = nn.Identity()
 
     def __init__(self, std: float = 1.0) -> None:
         self.std = check_number(std, "std", above=0)
