@@ -25,6 +25,7 @@ from course_utils.mixtures.parameters import (
 )
 from course_utils.mixtures.starts import INIT_PARAMS, initial_responsibilities, rows_to_start_from
 from course_utils.mixtures.sufficient_statistics import (
+    FeatureMemory,
     Statistics,
     add_up,
     features_fit_memory,
@@ -215,7 +216,7 @@ def one_iteration(
     covariance_type: str,
     reg_covar: float,
     form: torch.dtype | None,
-    kept: list[Tensor] | None,
+    memory: FeatureMemory,
     spread: Spread,
 ) -> tuple[Statistics, MixtureParameters, torch.dtype | None]:
     """E-step and M-step in one pass: as matrix products in the dtype `form`, or by differences (None).
@@ -225,7 +226,7 @@ def one_iteration(
     dtype = parameters.means.dtype
     while form is not None:
         statistics = statistics_by_product(
-            chunks, parameters, whole, covariance_type, dtype=form, kept=kept, spread=spread
+            chunks, parameters, whole, covariance_type, dtype=form, memory=memory, spread=spread
         )
         after = maximise(statistics, covariance_type, reg_covar, dtype)
         needed = product_dtype(after, whole)
@@ -246,7 +247,7 @@ def climb(
     max_iter: int,
     tol: float,
     reg_covar: float,
-    kept: list[Tensor] | None,
+    memory: FeatureMemory,
     spread: Spread,
 ) -> tuple[MixtureParameters, History]:
     """EM from one start: E-step and M-step in turn, until the bound changes by less than `tol`."""
@@ -256,7 +257,7 @@ def climb(
     try:
         for step in training.steps(max_iter, history, label=f"EM, {len(parameters.means)} components"):
             statistics, after, form = one_iteration(
-                chunks, parameters, whole, covariance_type, reg_covar, form, kept, spread
+                chunks, parameters, whole, covariance_type, reg_covar, form, memory, spread
             )
             if statistics.n_samples != whole.n_samples:
                 raise ValueError(
@@ -343,7 +344,7 @@ def fit_em(
         "max_iter": max_iter,
         "tol": tol,
         "reg_covar": reg_covar,
-        "kept": [] if keep else None,
+        "memory": FeatureMemory(keep),
     }
     runs: list[tuple[MixtureParameters, History]] = []
     collapses: list[Collapse] = []

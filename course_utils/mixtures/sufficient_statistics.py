@@ -13,6 +13,7 @@ differences instead, component by component: slower, and right.
 """
 
 import math
+import threading
 from collections.abc import Callable, Iterable
 from functools import reduce
 from typing import NamedTuple, TypeVar
@@ -25,6 +26,7 @@ from course_utils.mixtures.parameters import COVARIANCE_TYPES, MixtureParameters
 from course_utils.validation import check_choice
 
 __all__ = [
+    "FeatureMemory",
     "Statistics",
     "add_up",
     "cancelling_terms",
@@ -49,6 +51,29 @@ BYTES_TO_KEEP = 80 * 2**20
 NEGLIGIBLE = -60.0
 # Rounding, in nats of a log-density, up to which the matrix-product form is used.
 ROUNDING_ALLOWED = {torch.float32: 1e-3, torch.float64: 1e-8}
+
+
+class FeatureMemory:
+    """Room for the features of a fit: for those of all chunks, or for one chunk per thread, used again and again.
+
+    To ask the system for room anew for every chunk would cost a tenth of the time of a fit.
+
+    Args:
+        keep: make the features of all chunks once, and keep them for the iterations that follow.
+    """
+
+    def __init__(self, keep: bool = False) -> None:
+        self.keep = keep
+        self.kept: list[Tensor] = []  # (F, n) of each chunk
+        self._own = threading.local()
+
+    def reused(self, n_rows: int, n_columns: int, dtype: torch.dtype, device: torch.device) -> Tensor:
+        """Room (n_rows, n_columns), not emptied, that this thread gets again at its next call."""
+        room: Tensor | None = getattr(self._own, "room", None)
+        size = n_rows * n_columns
+        if room is None or len(room) < size or room.dtype != dtype:
+            room = self._own.room = torch.empty(size, dtype=dtype, device=device)
+        return room[:size].view(n_rows, n_columns)
 
 
 class Statistics(NamedTuple):
@@ -148,17 +173,20 @@ def feature_pairs(n_features: int) -> tuple[Tensor, Tensor]:
     return i, (i + place // n_features) % n_features
 
 
-def features(x: Tensor, covariance_type: str, shared_precision: Tensor | None = None) -> Tensor:
+def features(
+    x: Tensor, covariance_type: str, shared_precision: Tensor | None = None, *, out: Tensor | None = None
+) -> Tensor:
     """φ(x) for x (n, d) that is centred: rows of quadratic features, then x, then 1; shape (F, n).
 
     The quadratic rows are xᵢxⱼ for full, each pair once in the order of `feature_pairs`; xᵢ² for diag, xᵀx
     for spherical. With a tied covariance the quadratic term is the same for all components: one row, xᵀPx.
+    `out` (F, n) takes the result, if given.
     """
     check_choice(covariance_type, "covariance_type", COVARIANCE_TYPES)
     n, d = x.shape
     columns = x.T.contiguous()  # (d, n): every feature is a row, contiguous in memory
     n_quadratic = n_quadratic_features(d, covariance_type)
-    phi = x.new_empty(n_quadratic + d + 1, n)
+    phi = x.new_empty(n_quadratic + d + 1, n) if out is None else out
     if covariance_type == "full":
         # A view (d + 1, d, n): x itself, x with its features moved on by one in a circle, by two, ...
         moved_on = torch.cat([columns, columns]).unfold(0, d, 1).transpose(1, 2)
@@ -253,14 +281,15 @@ def statistics_by_product(
     covariance_type: str,
     *,
     dtype: torch.dtype | None = None,
-    kept: list[Tensor] | None = None,
+    memory: FeatureMemory | None = None,
     spread: Spread = map,
 ) -> Statistics:
     """E-step and M-step over all chunks, each as one matrix product, computed in `dtype` (None: the data's).
 
-    `kept`, a list that is empty at first, holds the features for later calls with the same data.
+    `memory` is for all calls with the same data.
     """
     dtype = dtype or parameters.means.dtype
+    memory = memory or FeatureMemory()
     parameters = MixtureParameters(*(part.to(dtype) for part in parameters))
     centre = whole.means[0]
     d = len(centre)
@@ -269,7 +298,8 @@ def statistics_by_product(
     theta = natural_parameters(parameters, precisions, centre).to(dtype)
 
     def to_features(x: Tensor) -> Tensor:
-        return features(x.to(dtype) - centre.to(dtype), covariance_type, shared)
+        room = None if memory.keep else memory.reused(theta.shape[1], len(x), dtype, x.device)
+        return features(x.to(dtype) - centre.to(dtype), covariance_type, shared, out=room)
 
     def sums_of(phi: Tensor) -> tuple[int, Tensor, Tensor]:  # of phi (F, n)
         joint = theta @ phi  # (K, n): the E-step
@@ -280,12 +310,12 @@ def statistics_by_product(
         log_likelihood = (highest + evidence.log()).sum(dtype=torch.float64)
         return phi.shape[1], log_likelihood, phi @ responsibilities.T  # (F, K): the M-step
 
-    if kept is None:
-        parts = spread(lambda x: sums_of(to_features(x)), chunks)
+    if memory.keep:
+        if not memory.kept or memory.kept[0].dtype != dtype:
+            memory.kept = list(spread(to_features, chunks))  # all or nothing, should Ctrl-C come
+        parts = spread(sums_of, memory.kept)
     else:
-        if not kept or kept[0].dtype != dtype:
-            kept[:] = list(spread(to_features, chunks))  # all or nothing, should Ctrl-C come
-        parts = spread(sums_of, kept)
+        parts = spread(lambda x: sums_of(to_features(x)), chunks)
     nothing = 0, centre.new_zeros(()), torch.zeros_like(theta.T, dtype=torch.float64)
     n_samples, total, sums = reduce(lambda a, b: (a[0] + b[0], a[1] + b[1], a[2].add_(b[2])), parts, nothing)
     sums = sums.T  # (K, F)

@@ -10,6 +10,7 @@ from course_utils.mixtures import e_step, features, fit_em, m_step, natural_para
 from course_utils.mixtures.em import describe
 from course_utils.mixtures.parameters import COVARIANCE_TYPES, MixtureParameters, log_joint
 from course_utils.mixtures.sufficient_statistics import (
+    FeatureMemory,
     cancelling_terms,
     features_fit_memory,
     merge,
@@ -97,9 +98,9 @@ def test_kept_features_change_nothing_and_are_made_once(kind, dtype, monkeypatch
     begin = MixtureParameters(*(part.to(dtype) for part in start(kind)))
     made = []
 
-    def counting(*arguments):
+    def counting(*arguments, **out):
         made.append(1)
-        return features(*arguments)
+        return features(*arguments, **out)
 
     monkeypatch.setattr(sufficient_statistics, "features", counting)
 
@@ -136,10 +137,10 @@ def test_an_interruption_keeps_no_part_of_the_features():
         raise KeyboardInterrupt
 
     whole, _ = describe([IRIS], "full")
-    kept = []
+    memory = FeatureMemory(keep=True)
     with pytest.raises(KeyboardInterrupt):
-        statistics_by_product(interrupted(), start("full"), whole, "full", kept=kept)
-    assert kept == []
+        statistics_by_product(interrupted(), start("full"), whole, "full", memory=memory)
+    assert memory.kept == []
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
