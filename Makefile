@@ -65,11 +65,12 @@ pictures: setup browser  ## the moving pictures in docs/pictures/, taken from a 
 slides: setup  ## the lecture in slides/, which needs no network; NOTEBOOK=01: one chapter
 	$(BIN)/python -m tools.slides $(NOTEBOOK)
 
-bench: setup  ## EM beside other packages, and choices of networks: times, into benchmarks/results
+bench: setup  ## EM and the training loop beside other code, and choices of networks: times, into benchmarks/results
 	$(BIN)/uv pip install --quiet --python $(BIN)/python --constraint requirements.lock --editable ".[bench]" \
 	    || $(BIN)/pip install --quiet --constraint requirements.lock --editable ".[bench]"
 	$(BIN)/python -m benchmarks.em
 	$(BIN)/python -m benchmarks.networks
+	$(BIN)/python -m benchmarks.training_loop
 
 lock: setup  ## pin the newest versions that pyproject.toml allows
 	$(BIN)/uv pip compile pyproject.toml --all-extras --universal --fork-strategy fewest --no-annotate \

@@ -245,7 +245,7 @@ def _check_batch(x: Tensor, name: str) -> Tensor:
 
 def _expand(value: Tensor | float, name: str, like: Tensor, like_name: str) -> Tensor:
     if isinstance(value, (int, float)):
-        return like.new_tensor(value).expand_as(like)
+        return like.new_tensor(value)  # a scalar broadcasts by itself, and its exponential is taken once
     value = check_tensor(value, name)
     # (n,) beside (n, 1) would broadcast to (n, n) without a word: allow only what expands to the one shape.
     try:

@@ -4,8 +4,10 @@ A widget can read such a decoder layer by layer and run it in the browser. The c
 resolution by PixelUnshuffle and PixelShuffle, which only move numbers around, between ordinary convolutions.
 """
 
+import copy
 from collections.abc import Callable, Sequence
 from itertools import pairwise
+from typing import Any, TypeVar
 
 import torch
 from torch import Tensor, nn
@@ -13,9 +15,19 @@ from torch.nn.functional import pixel_unshuffle
 
 from course_utils.validation import check_count, check_finite, check_tensor
 
-__all__ = ["apply_in_batches", "conv_decoder", "conv_encoder", "mlp", "start_output_at"]
+__all__ = [
+    "LinearStack",
+    "apply_in_batches",
+    "conv_decoder",
+    "conv_encoder",
+    "mlp",
+    "stack_models",
+    "start_output_at",
+    "unstack_models",
+]
 
 Activation = Callable[[], nn.Module]
+Model = TypeVar("Model", bound=nn.Module)
 
 
 def mlp(
@@ -172,6 +184,114 @@ def start_output_at(network: nn.Sequential, mean_image: Tensor) -> None:
     for inverse in inverses:
         target = inverse(target)
     bias.copy_(target)
+
+
+class LinearStack(nn.Module):
+    """Linear layers of one size, computed at once: the rows of x are cut into equal blocks, one for each layer.
+
+    Args:
+        layers: with the same numbers of inputs and outputs, all with a bias or all without.
+
+    Attributes:
+        weight: (n_layers, n_in, n_out).
+        bias: (n_layers, 1, n_out); None without.
+    """
+
+    def __init__(self, layers: Sequence[nn.Linear]) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.stack([layer.weight.detach().T for layer in layers]))
+        biases = [layer.bias.detach()[None] for layer in layers if layer.bias is not None]
+        self.bias = nn.Parameter(torch.stack(biases)) if biases else None
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(n_layers·batch, n_out) for x (n_layers·batch, n_in), the rows of the first layer first.
+
+        Raises:
+            ValueError: if the rows cannot be shared out equally.
+        """
+        if x.ndim != 2 or len(x) % len(self.weight):
+            raise ValueError(
+                f"x must have shape (rows, {self.weight.shape[1]}), with a number of rows that {len(self.weight)} "
+                f"models can share equally, got {tuple(x.shape)}"
+            )
+        blocks = x.reshape(len(self.weight), -1, x.shape[1])  # (n_layers, batch, n_in)
+        if self.bias is None:
+            return torch.bmm(blocks, self.weight).flatten(0, 1)
+        return torch.baddbmm(self.bias, blocks, self.weight).flatten(0, 1)
+
+    @torch.no_grad()
+    def layer(self, number: int) -> nn.Linear:
+        """A copy of one of the layers."""
+        n_in, n_out = self.weight.shape[1:]
+        plain = nn.Linear(n_in, n_out, bias=self.bias is not None).to(self.weight)
+        plain.weight.copy_(self.weight[number].T)
+        if self.bias is not None:
+            plain.bias.copy_(self.bias[number, 0])
+        return plain
+
+
+def stack_models(models: Sequence[Model]) -> Model:
+    """Put small models of one architecture side by side, to be trained at once, such as five seeds of one.
+
+    The result is a model like each of them in which every linear layer is a `LinearStack`: of n·batch rows, the
+    first `batch` go through the first model, and so on. So the usual training trains them all, with n times
+    the batch size; the gradients of a mean loss are 1/n of those of each model alone, which Adam does not
+    see. On a CPU, small models take about half the time of one after the other.
+
+    Args:
+        models: of linear layers and layers without weights, with the same shapes.
+
+    Raises:
+        ValueError: if there are none, or their weights differ in shape, or layers that are not linear
+            have weights, or a layer is used twice.
+    """
+    if not models:
+        raise ValueError("models must hold at least one model, got none")
+    shapes = [[(name, tuple(weight.shape)) for name, weight in model.named_parameters()] for model in models]
+    for number, other in enumerate(shapes):
+        if other != shapes[0]:
+            raise ValueError(
+                f"models must have weights of the same names and shapes, but models[{number}] differs from models[0]"
+            )
+    modules = list(models[0].named_modules(remove_duplicate=False))
+    linear = {name: module for name, module in modules if isinstance(module, nn.Linear)}
+    for name, module in modules:
+        own = [*module.parameters(recurse=False), *module.buffers(recurse=False)]
+        if own and name not in linear:
+            raise ValueError(f"models must have weights in linear layers only, got {name}: {module}")
+    if len(set(linear.values())) < len(linear):
+        raise ValueError(
+            f"models must use each linear layer in one place, got one in several of {', '.join(linear)}"
+        )
+    stack = copy.deepcopy(models[0])
+    for name in linear:
+        layers: list[Any] = [model.get_submodule(name) for model in models]
+        stack = _replaced(stack, name, LinearStack(layers))
+    return stack
+
+
+def unstack_models(stack: Model) -> list[Model]:
+    """Take apart what `stack_models` put together: one model each, with copies of the weights.
+
+    Raises:
+        ValueError: if there is no `LinearStack` in it.
+    """
+    stacks = {name: module for name, module in stack.named_modules() if isinstance(module, LinearStack)}
+    if not stacks:
+        raise ValueError("stack must come from stack_models, got a model without a LinearStack")
+    models = [copy.deepcopy(stack) for _ in next(iter(stacks.values())).weight]
+    for name, layers in stacks.items():
+        models = [_replaced(model, name, layers.layer(number)) for number, model in enumerate(models)]
+    return models
+
+
+def _replaced(model: Any, name: str, module: nn.Module) -> Any:
+    """The model with another module in the place of that name, which is "" for the model itself."""
+    if not name:
+        return module
+    parent, _, child = name.rpartition(".")
+    setattr(model.get_submodule(parent), child, module)
+    return model
 
 
 @torch.no_grad()

@@ -1,3 +1,4 @@
+import copy
 import itertools
 
 import numpy as np
@@ -5,7 +6,15 @@ import pytest
 import torch
 from torch import nn
 
-from course_utils.networks import apply_in_batches, conv_decoder, conv_encoder, mlp, start_output_at
+from course_utils.networks import (
+    apply_in_batches,
+    conv_decoder,
+    conv_encoder,
+    mlp,
+    stack_models,
+    start_output_at,
+    unstack_models,
+)
 
 PLAIN = (
     nn.Linear,
@@ -168,3 +177,104 @@ def test_no_rows():
         apply_in_batches(mlp([4, 2]), torch.zeros(0, 4))
     with pytest.raises(ValueError, match="got list"):
         apply_in_batches(mlp([4, 2]), [1.0])
+
+
+# Stacks of models
+
+
+def several(n=3, **settings):
+    return [mlp([4, 5, 2], activation=nn.Tanh, **settings).double() for _ in range(n)]
+
+
+def test_a_stack_gives_each_block_of_rows_to_its_model():
+    models = several()
+    x = torch.randn(3, 7, 4, dtype=torch.float64)
+    stacked = stack_models(models)(x.flatten(0, 1))
+    alone = torch.cat([model(block) for model, block in zip(models, x, strict=True)])
+    torch.testing.assert_close(stacked, alone)
+
+
+def test_a_stack_trains_each_model_as_if_alone():
+    models = several()
+    x = torch.randn(10, 3, 7, 4, dtype=torch.float64)  # steps, models, batch, features
+    stack = stack_models(models)
+    # eps small: Adam is blind to the 1/3 on the gradients of a mean loss, but for its eps.
+    together = torch.optim.Adam(stack.parameters(), lr=1e-2, eps=1e-30)
+    for batch in x:
+        together.zero_grad()
+        stack(batch.flatten(0, 1)).square().mean().backward()
+        together.step()
+    for number, model in enumerate(models):
+        alone = torch.optim.Adam(model.parameters(), lr=1e-2, eps=1e-30)
+        for batch in x[:, number]:
+            alone.zero_grad()
+            model(batch).square().mean().backward()
+            alone.step()
+    for trained, model in zip(unstack_models(stack), models, strict=True):
+        for (name, weight), (_, expected) in zip(
+            trained.named_parameters(), model.named_parameters(), strict=True
+        ):
+            torch.testing.assert_close(weight, expected, msg=lambda text, name=name: f"{name}: {text}")
+
+
+def test_a_stack_shares_no_weights_with_the_models_before_or_after():
+    models = several()
+    before = [copy.deepcopy(model.state_dict()) for model in models]
+    stack = stack_models(models)
+    apart = unstack_models(stack)
+    with torch.no_grad():
+        for weight in stack.parameters():
+            weight.zero_()
+    for model, again, state in zip(models, apart, before, strict=True):
+        assert type(again[0]) is nn.Linear
+        for name, weight in state.items():
+            torch.testing.assert_close(model.state_dict()[name], weight, rtol=0, atol=0)
+            torch.testing.assert_close(again.state_dict()[name], weight, rtol=0, atol=0)
+
+
+def test_a_stack_is_of_the_models_own_class_and_goes_without_bias():
+    class Doubled(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.layer = nn.Linear(3, 3, bias=False)
+
+        def forward(self, x):
+            return 2 * self.layer(x)
+
+    models = [Doubled(), Doubled()]
+    stack = stack_models(models)
+    assert type(stack) is Doubled
+    x = torch.randn(4, 3)
+    torch.testing.assert_close(stack(x), torch.cat([models[0](x[:2]), models[1](x[2:])]))
+    assert unstack_models(stack)[1].layer.bias is None
+
+
+def test_a_lone_layer_can_be_stacked_too():
+    layers = [nn.Linear(3, 2), nn.Linear(3, 2)]
+    x = torch.randn(6, 3)
+    stack = stack_models(layers)
+    torch.testing.assert_close(stack(x), torch.cat([layers[0](x[:3]), layers[1](x[3:])]))
+    torch.testing.assert_close(unstack_models(stack)[1](x), layers[1](x))
+
+
+@pytest.mark.parametrize(
+    ("models", "message"),
+    [
+        ([], "at least one model"),
+        ([mlp([2, 3]), mlp([2, 3]), mlp([2, 4])], r"models\[2\] differs"),
+        ([nn.Sequential(nn.Conv2d(1, 1, 3))] * 2, "linear layers only, got 0: Conv2d"),
+        ([nn.Sequential(nn.Linear(2, 2), nn.BatchNorm1d(2, affine=False))] * 2, "got 1: BatchNorm1d"),
+        ([nn.Sequential(*[nn.Linear(2, 2)] * 2)] * 2, "one in several of 0, 1"),
+    ],
+)
+def test_models_that_do_not_stack(models, message):
+    with pytest.raises(ValueError, match=message):
+        stack_models(models)
+
+
+def test_rows_that_the_models_cannot_share():
+    stack = stack_models(several())
+    with pytest.raises(ValueError, match=r"3 models can share equally, got \(7, 4\)"):
+        stack(torch.randn(7, 4, dtype=torch.float64))
+    with pytest.raises(ValueError, match="without a LinearStack"):
+        unstack_models(mlp([2, 2]))

@@ -28,6 +28,14 @@ POINTER = """() => {
   }, true);
 }"""
 
+# While held, the page's animations go on by so many frames as asked for: a busy machine then leaves none out.
+HOLD = """() => {
+  const waiting = [], free = window.requestAnimationFrame;
+  window.requestAnimationFrame = (step) => waiting.push(step);
+  window.passFrames = (n) => { for (; n > 0; n--) waiting.splice(0).forEach((step) => step(performance.now())); };
+  window.letGo = () => { window.requestAnimationFrame = free; waiting.splice(0).forEach((step) => free(step)); };
+}"""
+
 Action = Callable[[], object]
 
 
@@ -69,6 +77,38 @@ def latent_explorer(page: Page) -> Iterator[Action]:
     yield from [lambda: None] * 10
 
 
+def elbo_explorer(page: Page) -> Iterator[Action]:
+    """Let q climb, carry it to the other hill, let it climb there, and take a decoder without a fold."""
+    widget = page.locator(".elbo-explorer")
+    optimise = widget.get_by_label("climb to the highest bound, or pause")
+    mean = widget.locator(".elbo-mean")
+    yield from [lambda: None] * 5
+
+    def climb() -> Iterator[Action]:
+        page.evaluate(HOLD)
+        yield optimise.click
+        while optimise.inner_text() == "Pause":
+            yield lambda: page.evaluate("passFrames(6)")
+        page.evaluate("letGo()")
+        yield from [lambda: None] * 8
+
+    yield from climb()
+    box = widget.locator(".elbo-z").bounding_box()
+    assert box
+    start = centre(mean)
+    end = (start[0] + 0.28 * box["width"], start[1])
+    yield from move(page, (start[0] + 40, start[1] + 60), start, 5)
+    page.mouse.down()
+    yield from move(page, start, end, 20)
+    page.mouse.up()
+    yield from climb()
+    decoder = widget.get_by_label("decoder", exact=True)
+    yield lambda: decoder.select_option("no fold")
+    yield from [lambda: None] * 5
+    yield from climb()
+    yield from [lambda: None] * 10
+
+
 def centre(locator: Locator) -> tuple[float, float]:
     """Of an element, in pixels of the page."""
     box = locator.bounding_box()
@@ -88,6 +128,25 @@ SCENES = {
         ".em-stepper",
         "from course_utils import widgets\nwidgets.EMStepper(data_set='ring', n_components=8, n_iterations=14)",
         em_stepper,
+    ),
+    "elbo_explorer": (
+        ".elbo-explorer",
+        "import torch\nfrom torch import nn\n"
+        "from course_utils import vae, widgets\nfrom course_utils.networks import mlp\n"
+        "class Fold(nn.Module):\n"
+        "    def __init__(self, fold):\n"
+        "        super().__init__()\n"
+        "        self.fold = fold\n"
+        "    def forward(self, z):\n"
+        "        sides = (2.5 * (z + 1.2)).tanh() + (2.5 * (z - 1.2)).tanh()\n"
+        "        return 1.5 * sides - self.fold * (2.5 * z).tanh()\n"
+        "def model(fold):\n"
+        "    return vae.VAE(mlp([1, 2]), nn.Sequential(Fold(fold)), 1, vae.Gaussian(0.4))\n"
+        "x = torch.tensor([[-2.2], [-1.0], [0.0], [1.0], [1.6], [2.4]])\n"
+        "explorer = widgets.ELBOExplorer({'folded': model(1.2), 'no fold': model(0.0)}, x)\n"
+        "explorer.index, explorer.mean, explorer.logvar = 3, -2.0, 0.0\n"
+        "explorer",
+        elbo_explorer,
     ),
     "latent_explorer": (
         ".latent-explorer",

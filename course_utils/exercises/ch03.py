@@ -5,6 +5,7 @@ One convention: nats, summed over dimensions, one value per example. `logvar` is
 
 import math
 from collections.abc import Callable
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
@@ -172,6 +173,14 @@ def kl_batch(mean: Tensor, logvar: Tensor) -> Tensor:
     return kl_reference(mean, logvar).mean()
 
 
+def kl_total(mean: Tensor, logvar: Tensor) -> Tensor:
+    return -0.5 * torch.sum(1 + logvar - mean**2 - logvar.exp())
+
+
+def kl_mean_of_all(mean: Tensor, logvar: Tensor) -> Tensor:
+    return -0.5 * torch.mean(1 + logvar - mean**2 - logvar.exp())
+
+
 def kl_elements(mean: Tensor, logvar: Tensor) -> Tensor:
     return 0.5 * (logvar.exp() - 1 - logvar + mean**2)
 
@@ -243,6 +252,16 @@ kl = Exercise(
             kl_batch,
             "This is the mean over the batch. Give one value for each example; the caller averages.",
         ),
+        "total": (
+            kl_total,
+            "One sum for the whole batch: it doubles with twice the examples. Sum over the dimensions only; the caller "
+            "averages over the batch.",
+        ),
+        "mean_of_all": (
+            kl_mean_of_all,
+            "A mean over examples and dimensions: beside a reconstruction that is summed, it is too small by the "
+            "factor latent_dim. Sum over the dimensions; the caller averages over the batch.",
+        ),
         "not_summed": (
             kl_elements,
             "Right for each dimension, but they have to be summed: one value for each example, shape (batch,).",
@@ -287,20 +306,32 @@ def reparameterize_all_scaled(mean: Tensor, logvar: Tensor, noise: Tensor) -> Te
     return (mean + noise) * (0.5 * logvar).exp()
 
 
+def reparameterize_own_noise(mean: Tensor, logvar: Tensor, noise: Tensor) -> Tensor:
+    return reparameterize_reference(mean, logvar, torch.randn_like(mean))
+
+
 def reparameterize_cut(mean: Tensor, logvar: Tensor, noise: Tensor) -> Tensor:
     return torch.normal(mean, (0.5 * logvar).exp())
 
 
-def value_and_gradients(function, mean, logvar, noise):  # type: ignore[no-untyped-def]
+class DrawAndGradients(NamedTuple):
+    """What the check of `reparameterize` looks at."""
+
+    draw: Tensor
+    gradient_to_mean: Tensor
+    gradient_to_logvar: Tensor
+
+
+def draw_and_gradients(function, mean, logvar, noise):  # type: ignore[no-untyped-def]
     """The draw, and how it moves with mean and logvar: zeros where the function cuts the gradient."""
     mean, logvar = mean.requires_grad_(), logvar.requires_grad_()
     z = function(mean, logvar, noise)
     if not isinstance(z, Tensor) or z.shape != mean.shape:
         raise ValueError(f"the result must be a tensor of mean's shape {tuple(mean.shape)}")
     if not z.requires_grad:
-        return z, torch.zeros_like(mean), torch.zeros_like(mean)
+        return DrawAndGradients(z, torch.zeros_like(mean), torch.zeros_like(mean))
     gradients = torch.autograd.grad(z.sum(), (mean, logvar), allow_unused=True)
-    return z, *(torch.zeros_like(mean) if g is None else g for g in gradients)
+    return DrawAndGradients(z, *(torch.zeros_like(mean) if g is None else g for g in gradients))
 
 
 def reparameterize_detached(mean: Tensor, logvar: Tensor, noise: Tensor) -> Tensor:
@@ -313,7 +344,7 @@ reparameterize = Exercise(
     task="Turn noise from N(0, I) into a draw from N(mean, σ²), with gradients to mean and logvar; all are (batch, d).",
     reference=reparameterize_reference,
     cases=lambda: [(mean, logvar, seeded(*mean.shape, seed=8)) for mean, logvar in means_and_logvars()],
-    observe=value_and_gradients,
+    observe=draw_and_gradients,
     mistakes={
         "variance_for_std": (
             reparameterize_variance,
@@ -339,6 +370,10 @@ reparameterize = Exercise(
         "mean_scaled": (
             reparameterize_all_scaled,
             "The mean is multiplied by σ too: scale the noise first, then add the mean.",
+        ),
+        "own_noise": (
+            reparameterize_own_noise,
+            "You draw noise of your own. Use the noise that is given, so that the same noise gives the same draw.",
         ),
         "cut": (
             reparameterize_cut,
@@ -437,6 +472,15 @@ def elbo_at_mean(
     return elbo_reference(x, mean, logvar, torch.zeros_like(noise), decode, std)
 
 
+def elbo_drawn_kl(
+    x: Tensor, mean: Tensor, logvar: Tensor, noise: Tensor, decode: Decode, std: float
+) -> Tensor:
+    reconstruction, _, _ = elbo_parts(x, mean, logvar, noise, decode, std)
+    z = mean + (0.5 * logvar).exp() * noise
+    log_prior = gaussian_log_density_reference(z, torch.zeros_like(z), torch.zeros_like(z))
+    return reconstruction + log_prior - gaussian_log_density_reference(z, mean, logvar)
+
+
 def elbo_wide_noise(
     x: Tensor, mean: Tensor, logvar: Tensor, noise: Tensor, decode: Decode, std: float
 ) -> Tensor:
@@ -464,8 +508,9 @@ def line(z: Tensor) -> Tensor:
 elbo = Exercise(
     "elbo",
     chapter=CHAPTER,
-    task="A one-draw estimate of the ELBO of each example, (batch,) nats, for q = N(mean, σ²) and a Gaussian p(x | z) "
-    "around decode(z) of standard deviation std; noise is a draw from N(0, I), of mean's shape.",
+    task="An estimate of the ELBO of each example, (batch,) nats, for q = N(mean, σ²) and a Gaussian p(x | z) around "
+    "decode(z) of standard deviation std: the reconstruction from one draw of z, the KL in closed form; noise is a "
+    "draw from N(0, I), of mean's shape.",
     reference=elbo_reference,
     cases=lambda: [
         (seeded(4, 5, seed=4), *means_and_logvars()[0], seeded(4, 3, seed=5), bend, 0.5),
@@ -509,6 +554,11 @@ elbo = Exercise(
             elbo_at_mean,
             "This decodes the mean, without noise. Then the average over q is missing, and the number is no bound: "
             "decode mean + σ·noise.",
+        ),
+        "drawn_kl": (
+            elbo_drawn_kl,
+            "An unbiased estimate of the same ELBO, but the KL is estimated from the draw too. Asked for is the KL in "
+            "closed form (exercise 3.2): it has no noise of its own.",
         ),
         "variance_for_std": (
             elbo_wide_noise,
@@ -582,7 +632,7 @@ score_function = Exercise(
     "score_function",
     chapter=CHAPTER,
     task="The score-function estimate of d/dmean E[f(z)] for z ~ N(mean, std²): one value for each draw z (n,), (n,). "
-    "f need not be differentiable.",
+    "f gives one value for each draw, and is not differentiated.",
     reference=score_function_reference,
     cases=lambda: [(bowl, 0.5 + 2 * seeded(6), 0.5, 2.0), (hill, 0.4 * seeded(5, seed=1) - 1, -1.0, 0.4)],
     mistakes={
@@ -834,8 +884,8 @@ popular_recipe = Question(
 beta_in_disguise = Question(
     "beta_in_disguise",
     chapter=CHAPTER,
-    text="A loss is 500 · (cross-entropy, averaged over 784 pixels) + KL. Which β is that, as the weight of the KL "
-    "beside a cross-entropy that is summed?",
+    text="A loss is 500 · (binary cross-entropy, averaged over 784 pixels) + KL. Which β is that, as the weight of the "
+    "KL beside a cross-entropy that is summed?",
     choices={
         "a": ("β = 500", "500 stands before the other term, and that term is a mean, not a sum."),
         "b": ("β = 1/500", "That would be right if the cross-entropy were summed over the pixels."),
@@ -871,7 +921,8 @@ grey_pixels = Question(
 bound_or_estimate = Question(
     "bound_or_estimate",
     chapter=CHAPTER,
-    text="A table says 'test NLL: 97.3 nats', computed as the mean of -(reconstruction - KL). What should it say?",
+    text="A table says 'test NLL: 97.3 nats' (NLL: negative log-likelihood, the mean of -log p(x)), computed as the "
+    "mean of -(reconstruction - KL). What should it say?",
     choices={
         "a": (
             "NLL: 97.3, as it does",

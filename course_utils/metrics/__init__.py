@@ -1,7 +1,16 @@
-"""Measures of what a model makes: a judge that reads digits, distances to known pictures, labels of nearest codes."""
+"""Measures of what a model makes: judges that read images, distances to known pictures, labels of nearest codes."""
 
-from course_utils.metrics.judges import Judge, judge
-from course_utils.metrics.nearest import NearestImages, nearest_images
+from course_utils.metrics.judges import AttributeJudge, Judge, judge
+from course_utils.metrics.nearest import Explained, NearestImages, explained_by_nearest, nearest_images
 from course_utils.metrics.neighbours import nearest_label_accuracy
 
-__all__ = ["Judge", "NearestImages", "judge", "nearest_images", "nearest_label_accuracy"]
+__all__ = [
+    "AttributeJudge",
+    "Explained",
+    "Judge",
+    "NearestImages",
+    "explained_by_nearest",
+    "judge",
+    "nearest_images",
+    "nearest_label_accuracy",
+]

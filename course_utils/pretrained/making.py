@@ -5,6 +5,8 @@ A recipe is a module of this package with `DATA`, `SEED`, `N_STEPS`, `SEEDS` (on
     build() -> the untrained module
     train(*, seed, n_steps, checkpoint) -> (the trained module, its History)
     measure(module, *, quick=False) -> figures by name; `quick` leaves out what takes long
+
+and `LICENCE`, if it is not trained on MNIST.
 """
 
 import importlib
@@ -20,7 +22,17 @@ from course_utils.validation import check_choice
 
 __all__ = ["RECIPES", "make", "recipe"]
 
-RECIPES = ("autoencoder_mnist_2d", "autoencoder_mnist_16d", "judge_mnist")
+RECIPES = (
+    "autoencoder_mnist_2d",
+    "autoencoder_mnist_16d",
+    "judge_mnist",
+    "vae_mnist",
+    "cvae_mnist",
+    "judge_creatures",
+    "cvae_creatures",
+    "vae_mnist_2d",
+    "beta_mnist",
+)
 LICENCE = "MIT, as the code that made them; trained on MNIST, Y. LeCun, C. Cortes, C. Burges, CC BY-SA 3.0"
 CHECKPOINTS = Path("checkpoints")
 
@@ -69,7 +81,7 @@ def make(
         "recipe": f"course_utils/pretrained/{name}.py",
         "command": f"python -m course_utils.pretrained {name}",
         "data": how.DATA,
-        "licence": LICENCE,
+        "licence": getattr(how, "LICENCE", LICENCE),
         "seed": seed,
         "steps": n_steps,
         "seconds": round(seconds, 1),

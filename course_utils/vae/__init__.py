@@ -19,7 +19,15 @@ from course_utils.vae.diagnostics import (
 from course_utils.vae.fit import fit_vae, free_bits_kl
 from course_utils.vae.gradients import reparameterized_gradient, score_function_gradient
 from course_utils.vae.likelihoods import Bernoulli, Gaussian, Likelihood
-from course_utils.vae.model import VAE, ConditionalVAE, Posterior, mlp_conditional_vae, mlp_vae
+from course_utils.vae.model import (
+    VAE,
+    ConditionalVAE,
+    Posterior,
+    conv_conditional_vae,
+    mean_encoder,
+    mlp_conditional_vae,
+    mlp_vae,
+)
 
 __all__ = [
     "VAE",
@@ -34,6 +42,7 @@ __all__ = [
     "Posterior",
     "active_units",
     "aggregate_posterior",
+    "conv_conditional_vae",
     "elbo",
     "elbo_terms",
     "fit_vae",
@@ -41,6 +50,7 @@ __all__ = [
     "importance_log_weights",
     "iwae_bound",
     "log_marginal_likelihood",
+    "mean_encoder",
     "mlp_conditional_vae",
     "mlp_vae",
     "reparameterized_gradient",

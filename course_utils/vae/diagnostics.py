@@ -20,7 +20,14 @@ class GridTruth(NamedTuple):
 
     z: Tensor  # (n_grid,) the grid
     log_prob: Tensor  # (batch,) log p(x), nats
-    posterior: Tensor  # (batch, n_grid) density p(z | x) at the grid points
+    log_posterior: (
+        Tensor  # (batch, n_grid) log p(z | x) at the grid points, finite where p(z | x) rounds to 0
+    )
+
+    @property
+    def posterior(self) -> Tensor:
+        """(batch, n_grid) density p(z | x) at the grid points."""
+        return self.log_posterior.exp()
 
 
 class AggregatePosterior(NamedTuple):
@@ -47,7 +54,7 @@ def truth_on_grid(
         n_grid: number of its points.
 
     Returns:
-        The grid, `log_prob` and `posterior`.
+        The grid, `log_prob` and `log_posterior`, and from it `posterior`.
 
     Raises:
         ValueError: if z has more dimensions, or the grid too few points.
@@ -65,7 +72,7 @@ def truth_on_grid(
         rows.append(log_likelihood(model, x[i].expand(n_grid, *x.shape[1:]), output))
     joint = torch.stack(rows) + gaussian_log_prob(z, 0.0, 0.0)  # (batch, n_grid), log p(x, z)
     log_prob = (joint + width.log()).logsumexp(1)
-    return GridTruth(z, log_prob, (joint - log_prob[:, None]).exp())
+    return GridTruth(z, log_prob, joint - log_prob[:, None])
 
 
 def active_units(model: VAE, x: Tensor, *condition: Tensor, threshold: float = 0.01) -> Tensor:

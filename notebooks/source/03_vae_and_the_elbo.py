@@ -15,7 +15,7 @@
 # **variational autoencoder** has both: a code of several numbers, a $p(x)$, and one objective from which encoder and decoder
 # learn together. That objective is the lower bound of chapter 1, under its modern name **ELBO**.
 #
-# Nothing here is taken on trust. Our models have one hidden number, so that the truth, $p(x)$ and $p(z \mid x)$, can be
+# Nothing here is taken on trust. Most of our models have one hidden number, so that the truth, $p(x)$ and $p(z \mid x)$, can be
 # computed by brute force, and every formula is followed by a cell that compares it with that truth.
 #
 # **After this chapter you can**
@@ -27,9 +27,12 @@
 
 # %% [markdown] slideshow={"slide_type": "skip"}
 # **Notation.** $x$: a data point. $z$: its hidden **code**, one number in most of this chapter. $p(z)$: the **prior**,
-# $\mathcal N(0, 1)$. $g$: the **decoder**, and $\theta$: its weights. $p(x \mid z)$: the **likelihood**, here
-# $\mathcal N(x \mid g(z), \sigma_x^2)$. $p(z \mid x)$: the **posterior**. $q(z)$, or $q(z \mid x)$: a guess at it, here
-# $\mathcal N(m, \sigma^2)$. `logvar` is always $\log \sigma^2$. Logarithms are natural, so everything is in *nats*.
+# $\mathcal N(0, 1)$. $g$: the **decoder**, $\theta$: its weights, or the one weight that we move. $p(x \mid z)$: the **likelihood**, here
+# $\mathcal N(x \mid g(z), \sigma_x^2)$. $\hat x$: the mean of $x$ that the decoder gives. $d$: how many numbers $x$ has.
+# $p(z \mid x)$: the **posterior**. $q(z)$, or $q(z \mid x)$: a guess at it, here
+# $\mathcal N(m, \sigma^2)$: $m$, in chapter 2 the length of a code, is now the mean of $q$. $s = \log \sigma^2$, in programs always `logvar`.
+# $\varepsilon$: noise from $\mathcal N(0, 1)$. $w$: the weight of a draw. **Quadrature**: an integral added up on a fine grid.
+# Logarithms are natural, so everything is in *nats*.
 
 # %% slideshow={"slide_type": "skip"}
 import math
@@ -43,7 +46,7 @@ from course_utils import data, mixtures, plots, training, vae, widgets
 from course_utils.distributions import gaussian_log_prob, kl_to_standard_normal, reparameterize
 from course_utils.exercises import ch03
 from course_utils.history import History
-from course_utils.networks import mlp
+from course_utils.networks import mlp, stack_models, unstack_models
 from course_utils.seeding import seed_everything
 
 generator = seed_everything(0)
@@ -73,7 +76,7 @@ ch03.recall_sum.answer(...)
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## 3.1 From K Gaussians to infinitely many (core)
 #
-# A mixture draws in two steps: a component $k$, then a point from its Gaussian. Let the hidden thing be a **number** $z$
+# *About 20 minutes.* A mixture draws in two steps: a component $k$, then a point from its Gaussian. Let the hidden thing be a **number** $z$
 # instead, and let the mean of the Gaussian be any function of it:
 #
 # $$z \sim \mathcal N(0, 1), \qquad x \mid z \sim \mathcal N\big(g(z), \sigma_x^2\big).$$
@@ -115,17 +118,17 @@ layout = {"width_ratios": (3, 1), "height_ratios": (3, 1)}
 figure, axes = plt.subplots(2, 2, figsize=(8, 4.2), sharex="col", sharey="row", gridspec_kw=layout)
 axes[0, 0].plot(z, g, color=plots.COLORS[0])
 axes[0, 0].fill_between(z, g - 0.8, g + 0.8, color=plots.COLORS[0], alpha=0.2, lw=0)
-axes[0, 0].set(ylabel="$x$", title="decoder $g$, and 2 $\\sigma_x$ of noise")
+axes[0, 0].set(ylabel="$x$", title="decoder $g \\pm 2\\,\\sigma_x$")
 axes[0, 1].fill_betweenx(line[:, 0], truth.log_prob.exp(), color=plots.COLORS[1], alpha=0.5)
 axes[0, 1].set(xlabel="$p(x)$", title="what comes out")
+axes[0, 1].tick_params(labelbottom=True)
 axes[1, 0].fill_between(z, Normal(0.0, 1.0).log_prob(z).exp(), color=plots.COLORS[2], alpha=0.5)
 axes[1, 0].set(xlabel="$z$", ylabel="$p(z)$")
 axes[1, 1].axis("off")
 plots.show(
     figure,
-    alt="Below, the bell of the prior over z. Above it the decoder's curve with a band of noise: from -1.8 it rises to 1, "
-    "falls back to -1 in the middle and rises again to 1.8. At the right the density of x that results: two hills near "
-    "plus and minus 0.7 with a shallow valley between them.",
+    alt="Below, the bell of the prior over z. Above it the decoder's curve in a band of noise: from -1.8 up to 1, back to "
+    "-1 and up to 1.8. At the right the density of x: two hills near plus and minus 0.7, a shallow valley between them.",
 )
 
 # %% [markdown] slideshow={"slide_type": "subslide"}
@@ -151,7 +154,7 @@ for name in ("K = 8", "K = 30"):
     print(f"{name:>6}: largest difference {apart:.4f}")
 
 # %% [markdown] slideshow={"slide_type": "subslide"}
-# The mixture had a mean for each of its $K$ components. Here infinitely many Gaussians share the few weights of $g$. That is
+# Thirty are enough here. The mixture had a mean for each of its $K$ components; now infinitely many Gaussians share the few weights of $g$. That is
 # why it also works in the plane, and with 20 numbers in $z$: a network says where each Gaussian goes. Below, $g$ winds a line into a
 # spiral, and $p(x)$ comes from the same integral.
 
@@ -180,8 +183,8 @@ left.set(title="$g$, and 600 draws", xlim=(-3.2, 3.2), ylim=(-3.2, 3.2))
 right.set(title="$p(x)$", aspect="equal", ylabel="")
 plots.show(
     figure,
-    alt="Left: a line wound into a spiral of almost two turns, with drawn points scattered closely around it. Right: the "
-    "density, a band along the same spiral, darkest in the middle of its length and fading to both ends.",
+    alt="Left: a line wound into a spiral of about two and a half turns, with drawn points scattered closely around all but its "
+    "outer end. Right: the density, a band along the same spiral, darkest in its inner turns and fading along the outer one.",
 )
 
 # %% [markdown] slideshow={"slide_type": "skip"}
@@ -200,12 +203,12 @@ ch03.gaussian_log_density.check(my_gaussian_log_density)
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## 3.2 The integral that nobody can do (core)
 #
-# To learn $g$ from data we want to make $\sum_i \log p(x_i)$ large. With one number in $z$ we can: `truth_on_grid` adds up
+# *About 15 minutes.* To learn $g$ from data we want to make $\sum_i \log p(x_i)$ large. With one number in $z$ we can: `truth_on_grid` adds up
 # $p(z)\,p(x \mid z)$ over a fine grid. Why not always? Each further number in $z$ multiplies the grid.
 
 # %% slideshow={"slide_type": "fragment"}
 for latent_dim in (1, 2, 5, 10, 50):
-    print(f"{latent_dim:2} numbers in z, 20 grid points for each: {20.0**latent_dim:.0e} points")
+    print(f"numbers in z: {latent_dim:2}   20 grid points for each: {20.0**latent_dim:.0e} points")
 
 # %% [markdown] slideshow={"slide_type": "fragment"}
 # Fifty numbers is a common size, and there is no trick: $g$ is a network, and $\int p(z)\,p(x \mid z)\,dz$ has no closed form for it.
@@ -230,7 +233,7 @@ for d in (1, 2, 5, 10, 20, 50):
     print(f"{d:2} {log_px.item():10.1f} {estimate:10.1f} {n_that_count:10}")
 
 # %% [markdown] slideshow={"slide_type": "fragment"}
-# In one dimension thousands of draws lie near enough to explain $x$. From ten on, one or two carry the whole sum, and none
+# Up to five. In one dimension thousands of draws lie near enough to explain $x$. From ten on, one or two carry the whole sum, and none
 # of them is near enough: the estimate is too small, in the end by more than a thousand nats. *Unbiased* only promises that once in an age a
 # draw hits, and is then so large that the average over ages is right.
 #
@@ -245,7 +248,7 @@ ch03.monte_carlo.answer(...)
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## 3.3 The posterior, and a guess at it (core)
 #
-# Which $z$ may have made this $x$? Bayes' rule answers, as it did with the responsibilities of chapter 1:
+# *About 15 minutes.* Which $z$ may have made this $x$? Bayes' rule answers, as it did with the responsibilities of chapter 1:
 #
 # $$p(z \mid x) = \frac{p(z)\, p(x \mid z)}{p(x)} .$$
 #
@@ -273,13 +276,14 @@ plots.show(
 )
 
 # %% [markdown] slideshow={"slide_type": "subslide"}
-# The posterior can be narrow or wide, with one hill or three. A VAE does not compute it. It uses a **guess** of a simple
+# Two, three and two. Had you seen the small hill at $x = -2.2$? There the curve comes down towards the band a second time. A posterior can be
+# narrow or wide, in one piece or in several. A VAE does not compute it. It uses a **guess** of a simple
 # form, a Gaussian with a mean and a variance for each $x$,
 #
 # $$q(z \mid x) = \mathcal N\big(z \mid m(x), \sigma^2(x)\big),$$
 #
 # and a second network, the **encoder**, that gives the two numbers. (It gives $m$ and $\log \sigma^2$, so that $\sigma$ is positive
-# whatever the network says.) Here are guesses by eye, drawn over the truth.
+# whatever the network says.) Here are guesses by eye, drawn over the truth. At $x = 1$ we chose the wrong hill on purpose.
 
 # %% slideshow={"slide_type": "subslide"}
 by_eye = {"mean": torch.tensor([-1.6, 0.0, 1.2]).double(), "std": torch.tensor([0.4, 0.4, 0.4]).double()}
@@ -292,7 +296,7 @@ for i, ax in enumerate(axes):
 axes[0].legend(loc="upper right")
 plots.show(
     figure,
-    alt="The three posteriors again, each with a Gaussian guess over it. At x = -2.2 the guess nearly covers the one hill; "
+    alt="The three posteriors again, each with a Gaussian guess over it. At x = -2.2 the guess nearly covers the large hill; "
     "at x = 0 it covers the middle hill of three; at x = 1 it lies near the low one of two.",
 )
 
@@ -302,6 +306,8 @@ plots.show(
 
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## 3.4 The bound, derived twice (core)
+#
+# *About 25 minutes.*
 #
 # ### First way: Jensen's inequality
 # Take any density $q(z)$ that is positive wherever $p(x, z) = p(z)\,p(x \mid z)$ is. Every step is one you know:
@@ -323,26 +329,26 @@ plots.show(
 
 # %% slideshow={"slide_type": "fragment"}
 x = torch.linspace(-3, 3, 40, dtype=torch.float64)[:, None]  # (40, 1)
-truth = vae.truth_on_grid(world, x)
-log_joint = truth.posterior.log() + truth.log_prob[:, None]  # log p(x, z) on the grid, (40, 4001)
+truth_40 = vae.truth_on_grid(world, x)
+log_joint = truth_40.log_posterior + truth_40.log_prob[:, None]  # log p(x, z) on the grid, (40, 4001)
 
 
 def elbo_by_definition(mean, logvar):
     """E_q[log p(x, z) - log q(z)], integrated over the grid."""
-    log_q = Normal(mean[:, None], (0.5 * logvar[:, None]).exp()).log_prob(truth.z)
-    return torch.trapezoid(log_q.exp() * (log_joint - log_q), truth.z)
+    log_q = Normal(mean[:, None], (0.5 * logvar[:, None]).exp()).log_prob(truth_40.z)
+    return torch.trapezoid(log_q.exp() * (log_joint - log_q), truth_40.z)
 
 
 means = 4 * torch.rand(50, 40, generator=generator).double() - 2
 logvars = 4 * torch.rand(50, 40, generator=generator).double() - 4
 elbos = torch.stack([elbo_by_definition(*row) for row in zip(means, logvars, strict=True)])  # (50, 40)
-gaps = truth.log_prob - elbos
+gaps = truth_40.log_prob - elbos
 print("never above:", bool((gaps >= 0).all()))  # NBVAL_CHECK_OUTPUT
 print(f"the gap is between {gaps.min():.3f} and {gaps.max():.1f} nats")
 
 # %% [markdown] slideshow={"slide_type": "subslide"}
 # ### Second way: the KL identity
-# Jensen says *at most*. It does not say what is lost. Start again, from Bayes' rule, $p(x, z) = p(z \mid x)\, p(x)$:
+# Jensen says that the ELBO is at most $\log p(x)$. It does not say what is lost. Start again, from Bayes' rule, $p(x, z) = p(z \mid x)\, p(x)$:
 #
 # $$\begin{aligned}
 # \mathrm{ELBO} &= \mathbb E_q\!\left[\log \frac{p(x, z)}{q(z)}\right] && \text{the definition} \\
@@ -365,14 +371,11 @@ print(f"the gap is between {gaps.min():.3f} and {gaps.max():.1f} nats")
 def kl_on_grid(mean, logvar, truth):
     """KL(q ‖ p(z | x)), (n,), from the two densities."""
     log_q = Normal(mean[:, None], (0.5 * logvar[:, None]).exp()).log_prob(truth.z)
-    log_posterior = truth.posterior.clamp_min(
-        1e-300
-    ).log()  # far away, where q is nothing, it is rounded to 0
-    return torch.trapezoid(log_q.exp() * (log_q - log_posterior), truth.z)
+    return torch.trapezoid(log_q.exp() * (log_q - truth.log_posterior), truth.z)
 
 
-kls = torch.stack([kl_on_grid(*row, truth) for row in zip(means, logvars, strict=True)])
-error = (elbos + kls - truth.log_prob).abs().max()
+kls = torch.stack([kl_on_grid(*row, truth_40) for row in zip(means, logvars, strict=True)])
+error = (elbos + kls - truth_40.log_prob).abs().max()
 print("ELBO + KL = log p(x) to 1e-6:", bool(error < 1e-6))  # NBVAL_CHECK_OUTPUT
 
 # %% [markdown] slideshow={"slide_type": "subslide"}
@@ -395,16 +398,21 @@ print("off by, in standard errors:", ", ".join(f"{value:.1f}" for value in off.t
 
 # %% [markdown] slideshow={"slide_type": "subslide"}
 # ### Two terms that one can compute
-# Neither of the two forms is what a program computes. Split $p(x, z) = p(x \mid z)\,p(z)$ instead:
+# Neither of the two forms is what a program computes. Split $p(x, z) = p(x \mid z)\,p(z)$ instead. Nothing forbids a $q$ that
+# depends on $x$, and from here on we write $q(z \mid x)$:
 #
-# $$\mathrm{ELBO} = \mathbb E_q\!\left[\log \frac{p(x \mid z)\, p(z)}{q(z)}\right]
-# = \underbrace{\mathbb E_q[\log p(x \mid z)]}_{\text{reconstruction}} \;-\; \underbrace{\mathrm{KL}\big(q(z \mid x)\,\|\,p(z)\big)}_{\text{price of the code}} .$$
+# $$\begin{aligned}
+# \mathrm{ELBO} &= \mathbb E_q\!\left[\log \frac{p(x \mid z)\, p(z)}{q(z \mid x)}\right] \\
+# &= \mathbb E_q[\log p(x \mid z)] + \mathbb E_q\!\left[\log \frac{p(z)}{q(z \mid x)}\right] && \text{the log of a product} \\
+# &= \underbrace{\mathbb E_q[\log p(x \mid z)]}_{\text{reconstruction}} \;-\; \underbrace{\mathrm{KL}\big(q(z \mid x)\,\|\,p(z)\big)}_{\text{price of the code}}
+# && \text{the definition of KL.}
+# \end{aligned}$$
 #
 # Read it as an autoencoder: encode $x$ as a small cloud $q(z \mid x)$, draw a $z$ from the cloud, decode it, and see how
 # probable $x$ is. And pay for a cloud that differs from the prior.
 #
 # **Two KLs.** Do not mix them up. The one in this formula goes to the **prior** $p(z)$; it can be computed, and it should not be
-# 0. The one in the box above goes to the **posterior** $p(z \mid x)$; it is the gap, and cannot be computed.
+# 0, for then the code would be the same cloud for every $x$. The one in the box above goes to the **posterior** $p(z \mid x)$; it is the gap, and cannot be computed.
 
 # %% slideshow={"slide_type": "skip"}
 ch03.which_moves
@@ -415,7 +423,7 @@ ch03.which_moves.answer(...)
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## 3.5 The price of a code (core)
 #
-# For Gaussians the KL to the prior has a closed form. Take one dimension, $q = \mathcal N(m, \sigma^2)$ and
+# *About 30 minutes.* For Gaussians the KL to the prior has a closed form. Take one dimension, $q = \mathcal N(m, \sigma^2)$ and
 # $p = \mathcal N(0, 1)$, and write both log-densities out:
 #
 # $$\begin{aligned}
@@ -481,8 +489,8 @@ plots.show(
 # $\beta = 1$ is the ELBO, for $d = 784$ pixels:
 #
 # - beside a **summed** squared error: $\lVert x - \hat x \rVert^2 + 2\,\mathrm{KL} = 2 \big(\tfrac12 \lVert x - \hat x \rVert^2 + \mathrm{KL}\big)$,
-#   the ELBO of a Gaussian with $\sigma_x = 1$, times $-2$. $\beta = 1$: right.
-# - beside $-\log p(x \mid z)$, such as a summed cross-entropy: $-\log p(x \mid z) + 2\,\mathrm{KL}$. $\beta = 2$.
+#   which is, up to a constant, $-2$ times a one-draw estimate of the ELBO of a Gaussian with $\sigma_x = 1$. $\beta = 1$: right.
+# - beside $-\log p(x \mid z)$ itself: $-\log p(x \mid z) + 2\,\mathrm{KL}$. $\beta = 2$.
 # - beside a squared error **averaged** over pixels: $\tfrac1d \lVert x - \hat x \rVert^2 + 2\,\mathrm{KL}
 #   = \tfrac2d \big(\tfrac12 \lVert x - \hat x \rVert^2 + d\,\mathrm{KL}\big)$. $\beta = 784$, with $\sigma_x = 1$.
 #
@@ -502,15 +510,21 @@ print("recipe = 2 KL:", torch.allclose(recipe, 2 * kl))  # NBVAL_CHECK_OUTPUT
 print("beside the sum:  2 (-ELBO) - constant:", torch.allclose(summed, 2 * (kl - reconstruction) - constant))
 beta_784 = 2 / d * (d * kl - reconstruction) - constant / d
 print("beside the mean: beta = 784:", torch.allclose(averaged, beta_784))
+print(f"1/784 = {1 / d:.4f}")
 
 # %% [markdown] slideshow={"slide_type": "fragment"}
-# A loss as in the third line gives pictures that are all alike, and a search for a better weight ("$\beta = 0.002$ works
-# best") that only undoes the mean. **One convention: sum over dimensions, average over the batch, count in nats.**
+# A loss as in the third line weighs the KL 784 times too much. The weight of the recipe that puts it right, 1/784, only undoes the mean: whoever
+# searches for "the best $\beta$" there searches for the number of pixels. **One convention: sum over dimensions, average over the batch, count in nats.**
 #
 # The constant is no trifle either. A log-density has it, and a number without it is no bound on anything:
 
 # %% slideshow={"slide_type": "fragment"}
 print(f"½ log 2π for each of 784 pixels: {784 * 0.5 * math.log(2 * math.pi):.0f} nats")  # NBVAL_CHECK_OUTPUT
+
+# %% [markdown] slideshow={"slide_type": "fragment"}
+# **Black and white pixels.** Where every pixel $x_j$ is 0 or 1, the decoder gives a probability $p_j$ for each, a coin of its own (a **Bernoulli**
+# variable), and $\log p(x \mid z) = \sum_j \big(x_j \log p_j + (1 - x_j) \log (1 - p_j)\big)$. The negative of this sum is called the **binary
+# cross-entropy**. To make grey pixels black and white, throw a coin for each, with the grey value as its probability: to **binarise**.
 
 # %% [markdown] slideshow={"slide_type": "subslide"}
 # **And what is $s$?** Some of the same notes multiply the noise by $e^{s}$. Then $e^s$ is the **standard deviation**, $s = \log \sigma$, and
@@ -566,6 +580,8 @@ ch03.grey_pixels.answer(...)
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## 3.6 The likelihood, the bound and the gap (core)
 #
+# *About 30 minutes.*
+#
 # $$\log p_\theta(x) = \mathrm{ELBO}(q, \theta) + \mathrm{KL}\big(q \,\|\, p_\theta(z \mid x)\big).$$
 #
 # We want the left side, and we climb the first term on the right. When does that help? There are two things to move, $q$ and $\theta$, and
@@ -600,10 +616,10 @@ same = (total - truth.log_prob).abs().max() < 1e-6
 print("exact_elbo + KL = log p(x) to 1e-6:", bool(same))  # NBVAL_CHECK_OUTPUT
 
 # %% [markdown] slideshow={"slide_type": "subslide"}
-# ### Moving q: the gap closes, the likelihood stays
+# ### Moving q alone
 # Hold the decoder at $\theta = 1.2$ and climb the ELBO in $q$ alone, by gradient steps, for one $x$.
 #
-# > **Predict.** Which of the three curves move: $\log p(x)$, the ELBO, the gap?
+# > **Predict.** Which of the three move: $\log p(x)$, the ELBO, the gap? We start twice: do both end at the same bound?
 
 # %% slideshow={"slide_type": "fragment"}
 point = torch.tensor([[1.0]], dtype=torch.float64)
@@ -627,8 +643,8 @@ plots.plot_curves(range(150), curves, ax=ax, xlabel="step of q", ylabel="nats")
 ax.set(ylim=(-5, 0))
 plots.show(
     ax,
-    alt="The line of log p(x) is flat. Two bounds climb towards it from below and flatten: one ends close under the line, the "
-    "other about a nat further down. What is left between line and bound is the gap.",
+    alt="The line of log p(x) is flat. Two bounds climb towards it from below and flatten: one ends a quarter of a nat under the "
+    "line, the other one and a half nats further down. What is left between line and bound is the gap.",
 )
 # %% slideshow={"slide_type": "subslide"}
 right_hill = (truth.z > 0.6).double()
@@ -646,7 +662,7 @@ for start, hill in ((-1.0, 1 - share), (2.0, share)):
 # %% [markdown] slideshow={"slide_type": "subslide"}
 # ### Moving the decoder, with a gap open
 # Now hold $q$ and move $\theta$. The encoder is a bad one, a plausible guess by hand: $m = x / 2$ and a variance of 0.3.
-# The model is the true one, $\theta = 1.2$. We take the $\theta$ with the highest bound.
+# The model is the true one, $\theta = 1.2$. We take the $\theta$ from 0 to 2 with the highest bound.
 #
 # > **Predict.** The bound rises, of course. What does the likelihood do: rise too, stay, or fall?
 
@@ -668,7 +684,7 @@ for name, values in (("bound", guess), ("log-likelihood", log_likelihood)):
 # its posterior look like the bad guess**, and it paid with a worse model of the data.
 
 # %% [markdown] slideshow={"slide_type": "subslide"}
-# ### The guarantee: first close the gap, then move the decoder
+# ### First close the gap, then move the decoder
 # If $q$ is the **exact** posterior at the old $\theta$, the bound touches the likelihood there. Then, as in section 1.6,
 #
 # $$\log p_{\theta_\text{new}}(x) \;\ge\; \mathrm{ELBO}(q, \theta_\text{new}) \;\ge\; \mathrm{ELBO}(q, \theta_\text{old})
@@ -681,8 +697,8 @@ for name, values in (("bound", guess), ("log-likelihood", log_likelihood)):
 # %% slideshow={"slide_type": "fragment"}
 def bound_with_posterior_of(old):
     """ELBO (41,) for q = the exact posterior at folds[old]: log p(x) - KL(q ‖ posterior) for each model."""
-    q = truths[old].posterior
-    kls = [torch.trapezoid(q * (q.log() - truth.posterior.log()), truth.z).mean() for truth in truths]
+    q, log_q = truths[old].posterior, truths[old].log_posterior
+    kls = [torch.trapezoid(q * (log_q - truth.log_posterior), truth.z).mean() for truth in truths]
     return log_likelihood - torch.stack(kls)
 
 
@@ -692,9 +708,13 @@ for _ in range(8):
 print("θ:", [round(folds[i].item(), 2) for i in path])
 print("log-likelihood:", [round(log_likelihood[i].item(), 3) for i in path])
 print("never falls:", bool((log_likelihood[path].diff() >= 0).all()))  # NBVAL_CHECK_OUTPUT
+print(f"highest log-likelihood of all: at θ = {folds[log_likelihood.argmax()]:.2f}")
+
+# %% [markdown] slideshow={"slide_type": "fragment"}
+# It goes past 1.2, and that is no mistake: these 100 points are best explained by a little more than the $\theta$ that drew them.
 
 # %% [markdown] slideshow={"slide_type": "subslide"}
-# ### A Gaussian q: the gap is narrow, and the guarantee is gone
+# ### The best Gaussian q
 # Between the bad guess and the exact posterior lies what a VAE can reach at best: for each $x$ the best **Gaussian** $q$.
 # We find it by gradient ascent from three starts, because the bound has several tops.
 
@@ -750,7 +770,7 @@ axes[0].set(ylabel="nats per point", ylim=(-6.5, -1))
 figure.legend(*axes[0].get_legend_handles_labels(), loc="outside lower center", ncols=5)
 plots.show(
     figure,
-    alt="Three panels, each with the log-likelihood over the decoder's weight, highest near 1.2, and a bound below it. "
+    alt="Three panels, each with the log-likelihood over the decoder's weight, highest near 1.35, and a bound below it. "
     "Bad guess: the bound is far below and highest at 0; going there the likelihood falls clearly. Exact posterior at 0.6: "
     "the bound touches there and is highest further right; the likelihood rises. Best Gaussian at 1.2: the bound is close "
     "below, its top a little to the left; the likelihood falls a little.",
@@ -758,7 +778,7 @@ plots.show(
 
 # %% [markdown] slideshow={"slide_type": "subslide"}
 # In the last panel the model was the true one and the encoder as good as a Gaussian can be. Still the bound sends the
-# decoder away, to a weaker fold, whose posterior has fewer hills. Where does it end? For each $\theta$, the best Gaussian $q$ for each
+# decoder away, to a slightly weaker fold, whose posterior is less divided. Where does it end? For each $\theta$, the best Gaussian $q$ for each
 # point, and with it the highest bound there is:
 
 # %% slideshow={"slide_type": "subslide"}
@@ -797,7 +817,7 @@ explorer = widgets.ELBOExplorer(
 explorer
 
 # %% [markdown] slideshow={"slide_type": "subslide"}
-# The same without a mouse: for $x = 1$, the bound for every Gaussian $q$, as a landscape over its mean and width.
+# The same without a mouse: for $x = 1$, the gap of every Gaussian $q$, as a landscape over its mean and width.
 
 # %% slideshow={"slide_type": "fragment"}
 means, stds, pairs = plots.plane((-2, 2.5), (0.05, 1.2), n=90)
@@ -820,11 +840,15 @@ plots.show(
     "near a mean of -0.5, the other near 1.4, both at small widths; between them and at the left the gap is many nats.",
 )
 
+# %% [markdown] slideshow={"slide_type": "fragment"}
+# Two basins: gradient steps end in the one in which they start. That is why task 2 ends at two bounds.
+
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## 3.7 Two directions of the KL (deeper)
 #
-# The gap is $\mathrm{KL}(q \,\|\, p)$ with the guess first: the **reverse** direction. Maximum likelihood is the other one: $\mathbb E_{x \sim \text{data}}[\log p(x)]
-# = -\mathrm{KL}(\text{data} \,\|\, p) + \text{const}$, with the model second: the **forward** direction. What is the difference?
+# *About 15 minutes.* The gap is $\mathrm{KL}(q \,\|\, p)$ with the guess first: the **reverse** direction. Maximum likelihood is the other one: $\mathbb E_{x \sim \text{data}}[\log p(x)]
+# = -\mathrm{KL}(\text{data} \,\|\, p) + \text{const}$, with the model second: the **forward** direction. (The constant is
+# minus the entropy of the data, which no model changes.) What is the difference?
 #
 # $$\mathrm{KL}(q\,\|\,p) = \int q \log \frac qp \qquad\qquad \mathrm{KL}(p\,\|\,q) = \int p \log \frac pq$$
 #
@@ -861,6 +885,7 @@ curves = {name: Normal(mean, std).log_prob(grid).exp() for name, (mean, std, _) 
 ax.fill_between(grid, log_p.exp(), color="grey", alpha=0.35, lw=0, label="p")
 plots.plot_curves(grid, curves, ax=ax, xlabel="$z$", ylabel="density")
 ax.set(xlim=(-5, 5))
+ax.legend(loc="lower left", bbox_to_anchor=(0, 1), ncols=4, fontsize=10)
 plots.show(
     ax,
     alt="A density with a higher hill at -1.8 and a lower one at 1.8. The forward fit is one wide Gaussian over both, highest "
@@ -888,8 +913,8 @@ ch03.reverse_kl.answer(...)
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## 3.8 A gradient through a random draw (core)
 #
-# With long codes there is no grid, and $\mathbb E_q[\log p(x \mid z)]$ has to be estimated from draws of $z$. We need its gradient with
-# respect to $m$ and $\sigma$, which sit in the distribution that we draw from. How does a derivative get through a dice?
+# *About 20 minutes.* With long codes there is no grid, and $\mathbb E_q[\log p(x \mid z)]$ has to be estimated from draws of $z$. We need its gradient with
+# respect to $m$ and $\sigma$, which sit in the distribution that we draw from. How does a derivative get through a throw of dice?
 #
 # **Reparameterise.** A draw from $\mathcal N(m, \sigma^2)$ can be made as $z = m + \sigma \varepsilon$ with $\varepsilon \sim \mathcal N(0, 1)$. The
 # randomness is now in $\varepsilon$, which does not depend on $m$ or $\sigma$, and the derivative goes inside the average:
@@ -925,7 +950,8 @@ print(f"d/dσ: by hand {by_hand[1]:.4f}   autograd {sigma.grad:.4f}   truth {2 *
 # > **Predict.** Both are unbiased. Which has the smaller variance, and what happens when $z$ has 100 numbers?
 
 # %% slideshow={"slide_type": "subslide"}
-print("  d   score function (variance)   reparameterised (variance)   ratio   truth")
+print("mean of 20,000 estimates (variance of one)")
+print(f"{'d':>3}{'score function':>25}{'reparameterised':>28}{'ratio':>16}{'truth':>9}")
 for d in (1, 10, 100):
     mean, logvar = torch.full((d,), 1.5).double(), torch.full((d,), 2 * math.log(0.8)).double()
     rows = []
@@ -935,7 +961,8 @@ for d in (1, 10, 100):
         ).mean[:, 0]
         rows += [g_mean.mean().item(), g_mean.var().item()]
     print(
-        "{:3} {:12.2f} ({:9.1f}) {:18.2f} ({:6.2f})".format(d, *rows), f"{rows[1] / rows[3]:15.0f}     3.00"
+        "{:3} {:12.2f} ({:9.1f}) {:18.2f} ({:6.2f})".format(d, *rows),
+        f"{rows[1] / rows[3]:15.0f} {2 * 1.5:8.2f}",
     )
 
 # %% [markdown] slideshow={"slide_type": "fragment"}
@@ -957,7 +984,8 @@ ch03.reparameterize.check(my_reparameterize)
 
 # %% [markdown] slideshow={"slide_type": "skip"}
 # ### Exercise 3.4
-# The score-function gradient for the mean: from draws `z` (n,) of $\mathcal N(m, \sigma^2)$, one estimate per draw, (n,).
+# The score-function estimate of $\frac{d}{dm}\,\mathbb E[f(z)]$: from draws `z`, `(n,)`, of $\mathcal N(m, \sigma^2)$ and a function `f` that gives
+# one value for each of them, one estimate per draw, `(n,)`. Do not differentiate `f`.
 
 
 # %% slideshow={"slide_type": "skip"}
@@ -970,15 +998,17 @@ ch03.score_function.check(my_score_function)
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## 3.9 A VAE in twenty lines (core)
 #
-# All parts are there: an encoder for $m$ and $\log\sigma^2$, a draw that lets the gradient through, a decoder, a log-density, a KL in
+# *About 25 minutes.* All parts are there: an encoder for $m$ and $\log\sigma^2$, a draw that lets the gradient through, a decoder, a log-density, a KL in
 # closed form. One draw of $z$ for each $x$ is enough, because there are many $x$ in a batch.
 #
-# The data is the plane of chapter 1, two moons inside a ring of eight Gaussians; two numbers in $z$.
+# The data is the plane of chapter 1, two moons inside a ring of eight Gaussians. There are two numbers in $z$, and $\sigma_x$ is fixed at 0.08
+# (question 3 at the end asks for the best one).
 
 # %% slideshow={"slide_type": "subslide"} tags=["long"]
 plane_data = data.moons_and_ring(3000, generator=generator).points  # (3000, 2)
 encoder = mlp([2, 64, 64, 64, 4], activation=nn.ReLU)  # x to two means and two log-variances
 decoder = mlp([2, 64, 64, 64, 2], activation=nn.ReLU)  # z to the mean of x
+x_std = 0.08  # σ_x
 optimizer = torch.optim.Adam([*encoder.parameters(), *decoder.parameters()], lr=5e-3, fused=True)
 batches = training.batches(plane_data, 256, generator=generator)
 history, n_steps = History(), 3000
@@ -989,7 +1019,7 @@ with training.threads(1):
         x = next(batches)  # (256, 2)
         mean, logvar = encoder(x).chunk(2, dim=1)  # (256, 2) each
         z_draw = reparameterize(mean, logvar, generator=generator)
-        reconstruction = gaussian_log_prob(x, decoder(z_draw), 2 * math.log(0.08))  # log p(x | z), (256,)
+        reconstruction = gaussian_log_prob(x, decoder(z_draw), 2 * math.log(x_std))  # log p(x | z), (256,)
         kl = kl_to_standard_normal(mean, logvar)  # (256,)
         elbo = (reconstruction - kl).mean()
         optimizer.zero_grad()
@@ -1017,7 +1047,7 @@ def log_prob_by_grid(model, x):
 
 
 # %% slideshow={"slide_type": "subslide"}
-plane_vae = vae.VAE(encoder, decoder, latent_dim=2, likelihood=vae.Gaussian(std=0.08))
+plane_vae = vae.VAE(encoder, decoder, latent_dim=2, likelihood=vae.Gaussian(std=x_std))
 test_plane = data.moons_and_ring(2000, generator=generator).points
 mixture, _ = mixtures.fit_em(plane_data.double(), 30, max_iter=200, generator=generator)
 scores = {"mixture of 30, log p(x)": mixtures.e_step(test_plane.double(), mixture).log_prob.mean()}
@@ -1042,9 +1072,13 @@ plots.show(
     "density, with the eight clusters as dark spots in a thin film that fills the whole disc, and the moons as streaks in it; "
     "draws of the VAE, dense on the clusters, many scattered over the film.",
 )
+# %% slideshow={"slide_type": "fragment"}
+for name, points_there in (("VAE's draws", drawn), ("unseen data", test_plane)):
+    nearest = torch.cdist(points_there, plane_data).min(1).values
+    print(f"{name}: {(nearest > 3 * x_std).double().mean():.0%} farther than 3 σ_x from all training data")
 
 # %% [markdown] slideshow={"slide_type": "fragment"}
-# The plain mixture wins, clearly. A VAE is not better at everything, and it helps to know why it loses here. Its decoder is continuous and its
+# The plain mixture wins, clearly. (Each shade has half the density of the next darker one: the film is thin.) A VAE is not better at everything, and it helps to know why it loses here. Its decoder is continuous and its
 # prior is one hill without gaps, so that islands stay joined by a film of probability; its noise has one width for all places; and it climbed a bound.
 # Where it wins is where a mixture cannot follow: many features that combine, and images. That is chapter 4.
 #
@@ -1052,7 +1086,8 @@ plots.show(
 
 # %% [markdown] slideshow={"slide_type": "skip"}
 # ### Exercise 3.5
-# The heart of it all: a one-draw estimate of the ELBO of each example, with a Gaussian likelihood of standard deviation `std`.
+# The heart of it all: an estimate of the ELBO of each example, with a Gaussian likelihood of standard deviation `std`. Take the
+# reconstruction from one draw of $z$ and the KL in closed form.
 # `noise` is a draw from $\mathcal N(0, I)$ in the shape of `mean`; `decode` maps `z` to the mean of `x`.
 
 
@@ -1081,8 +1116,8 @@ print(f"log p(x): {scores['VAE, log p(x)']:.2f} nats")
 print(f"points for which it is above log p(x): {above:.0%}")
 
 # %% [markdown] slideshow={"slide_type": "fragment"}
-# It flatters, and it is no bound. The average over $q$ is part of the definition: without it the code costs its KL for
-# noise that nobody has to survive.
+# It flatters, and it is no bound. The average over $q$ is part of the definition. Without it the code pays the price of a
+# noisy cloud, and is then decoded as if it had no noise.
 
 # %% slideshow={"slide_type": "skip"}
 ch03.bound_or_estimate
@@ -1141,7 +1176,7 @@ plots.show(
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## 3.10 Why the noise does not die (core)
 #
-# What does the KL term do for the code? Take it away and see. The pictures are the moon phases of chapter 2, whose only factor is the
+# *About 20 minutes.* What does the KL term do for the code? Take it away and see. The pictures are the moon phases of chapter 2, whose only factor is the
 # phase; the code is one number. We train twice from the same start, on the reconstruction alone ($\beta = 0$) and on the ELBO ($\beta = 1$).
 #
 # > **Predict.** With the reconstruction alone, what does the encoder do with its variance: leave it near 1, raise it, or
@@ -1195,10 +1230,13 @@ plots.show(
 # %% slideshow={"slide_type": "subslide"}
 print("reconstruction alone, noise below 0.01:", logvars["reconstruction alone"][-1] < 2 * math.log(0.01))
 print("ELBO, noise above 0.1:", logvars["ELBO"][-1] > 2 * math.log(0.1))
+for name, (model, _) in trained.items():
+    codes = model.encode(moons.images).mean
+    print(f"{name}: means of the codes from {codes.min():.1f} to {codes.max():.1f}")
 
 # %% [markdown] slideshow={"slide_type": "subslide"}
 # The encoder grades its own exam: noise only costs it, so it switches the noise off ($\log\sigma^2 \to -\infty$) and spreads the means
-# as well. What is left is the plain autoencoder of chapter 2, with its holes. With the KL, a narrower cloud has to be **worth** its price: it buys
+# as well. What is left is the plain autoencoder of chapter 2, whose codes lie where they like. With the KL, a narrower cloud has to be **worth** its price: it buys
 # precision until the next bit of precision costs more nats than it saves. The clouds of neighbouring phases overlap, so the
 # decoder has to answer sensibly everywhere between them, and the whole lot fills the prior. Now decode the prior:
 
@@ -1213,12 +1251,23 @@ plots.show(
     "crescent, with nothing fuller. ELBO: the moons go through all phases from full to a thin crescent.",
 )
 
+# %% [markdown] slideshow={"slide_type": "fragment"}
+# Without the KL the codes spread over such a range that $\mathcal N(0, 1)$ reaches only a part of it: the full moon never comes. With it, the
+# codes have the width of the prior, and the draws go through all phases.
+
 # %% [markdown] slideshow={"slide_type": "subslide"}
 # How does the ELBO know where to stop? Near its optimum the balance can be read off. With a decoder that is nearly straight over the width of the cloud,
-# $g(m + \sigma\varepsilon) \approx g(m) + \sigma \varepsilon\, g'(m)$, the terms with $\sigma$ are
-# $-\tfrac{1}{2\sigma_x^2} \sigma^2 \lVert g'(m) \rVert^2 - \tfrac12(\sigma^2 - \log \sigma^2)$. The derivative with respect to $\sigma^2$ is 0 for
+# $g(m + \sigma\varepsilon) \approx g(m) + \sigma \varepsilon\, g'(m)$,
 #
-# $$\frac{1}{\sigma^2} = 1 + \frac{\lVert g'(m)\rVert^2}{\sigma_x^2} .$$
+# $$\mathbb E_\varepsilon \lVert x - g(m) - \sigma\varepsilon\, g'(m) \rVert^2 = \lVert x - g(m) \rVert^2 + \sigma^2 \lVert g'(m) \rVert^2 ,$$
+#
+# because $\mathbb E[\varepsilon] = 0$ removes the mixed term and $\mathbb E[\varepsilon^2] = 1$. With the KL, the terms of the ELBO that contain $\sigma$ are
+# $-\tfrac{1}{2\sigma_x^2} \sigma^2 \lVert g'(m) \rVert^2 - \tfrac12(\sigma^2 - \log \sigma^2)$. The derivative with respect to $\sigma^2$ has to be 0:
+#
+# $$-\frac{\lVert g'(m)\rVert^2}{2\sigma_x^2} - \frac12 + \frac{1}{2\sigma^2} = 0
+# \quad\Longrightarrow\quad \frac{1}{\sigma^2} = 1 + \frac{\lVert g'(m)\rVert^2}{\sigma_x^2} .$$
+#
+# Where the picture changes fast with the code, the cloud is narrow.
 #
 # > **Check**, with the slope of the trained decoder, measured by a small step.
 
@@ -1232,6 +1281,47 @@ learned = (0.5 * logvar[:, 0]).exp()
 for share in (0.1, 0.5, 0.9):
     i = int(share * len(order))
     print(f"phase {moons.phases[order][i]:.2f}: σ predicted {predicted[i]:.2f}, learned {learned[i]:.2f}")
+ratio = predicted / learned
+print(f"predicted / learned, all {len(order)} phases: from {ratio.min():.2f} to {ratio.max():.2f}")
+
+# %% [markdown] slideshow={"slide_type": "subslide"}
+# ### Break it: the ½ forgotten
+# The recipe of section 3.5, $e^s - (1 + s) + m^2$, is twice the KL. Put it beside our log-likelihood: that is $\beta = 2$, whatever the
+# program calls it. Three starts each, trained side by side.
+#
+# > **Predict.** Is the edge of a decoded half moon sharper or blurrier with $\beta = 2$? What happens to the noise $\sigma$, to the KL,
+# > to the ELBO?
+
+
+# %% slideshow={"slide_type": "fragment"}
+def three_on_moons(beta):
+    seeded = seed_everything(2)
+    likelihood = vae.Gaussian(std=1.0)
+    models = [vae.mlp_vae((20, 20), 1, hidden=(64, 64), likelihood=likelihood) for _ in range(3)]
+    stack = stack_models(models)  # one network of three; each takes a third of every batch
+    vae.fit_vae(stack, moons.images, n_steps=600, batch_size=3 * 32, beta=beta, generator=seeded)
+    return unstack_models(stack)
+
+
+half = data.moon_phases(phases=torch.tensor([0.5]), size=20).images  # its edge: from 0 to 1 in one pixel
+
+# %% slideshow={"slide_type": "subslide"}
+print("                    KL    ELBO   noise σ   steepest step at the edge")
+for name, beta in {"with the ½": 1.0, "without": 2.0}.items():
+    for model in three_on_moons(beta):
+        with torch.no_grad():
+            reconstruction, kl = (part.mean() for part in vae.elbo_terms(model, moons.images, n_samples=5))
+            mean, logvar = model.encode(moons.images)
+            edge = model.decode(model.encode(half).mean)[0, 10, 4:16].diff().abs().max()  # the middle row
+        noise = (0.5 * logvar).exp().mean()
+        print(f"{name:>14} {kl:7.2f} {reconstruction - kl:7.1f} {noise:9.3f} {edge:11.2f}")
+
+# %% [markdown] slideshow={"slide_type": "fragment"}
+# Blurrier, if only a little: from each start the edge is less steep than with the ½. The balance above says why. With $\beta = 2$, a cloud
+# has twice the price,
+# $1/\sigma^2 = 1 + \lVert g'(m) \rVert^2 / (2 \sigma_x^2)$, so where the slope is steep $\sigma$ grows by a factor of nearly $\sqrt 2$, from
+# about 0.2 to 0.28. The code tells less about the picture (the KL falls), and the ELBO falls too, because it is no longer what the training maximises. The
+# program runs and its moons look like moons. Only numbers betray it.
 
 # %% slideshow={"slide_type": "skip"}
 ch03.collapse
@@ -1242,7 +1332,7 @@ ch03.collapse.answer(...)
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## 3.11 A ladder of bounds: IWAE (deeper)
 #
-# The estimate of section 3.2 failed because the prior seldom hits. Draw from $q(z \mid x)$ instead, and correct for it with
+# *About 25 minutes.* The estimate of section 3.2 failed because the prior seldom hits. Draw from $q(z \mid x)$ instead, and correct for it with
 # **weights**:
 #
 # $$p(x) = \int q(z)\, \frac{p(x, z)}{q(z)}\, dz = \mathbb E_q[w], \qquad w = \frac{p(x, z)}{q(z \mid x)} .$$
@@ -1251,11 +1341,13 @@ ch03.collapse.answer(...)
 #
 # $$\mathcal L_k = \mathbb E\Big[\log \tfrac1k \sum_{i=1}^k w_i\Big] \;\le\; \log \mathbb E\Big[\tfrac1k \sum_i w_i\Big] = \log p(x).$$
 #
-# $\mathcal L_1$ is the ELBO. And the ladder only goes up: choose $j$ of the $k$ weights at random; their mean has, on average over the
+# $\mathcal L_1$ is the ELBO. And the ladder only goes up: choose $j$ of the $k$ weights ($j < k$) at random; their mean has, on average over the
 # choice, the value of the mean of all $k$. Jensen for that choice gives
 #
-# $$\log \tfrac1k \sum_i w_i = \log \mathbb E_{\text{choice}}\big[\text{mean of } j\big] \;\ge\; \mathbb E_{\text{choice}}\big[\log(\text{mean of } j)\big]
-# \quad\Longrightarrow\quad \mathcal L_k \ge \mathcal L_j .$$
+# $$\log \tfrac1k \sum_i w_i = \log \mathbb E_{\text{choice}}\big[\text{mean of } j\big] \;\ge\; \mathbb E_{\text{choice}}\big[\log(\text{mean of } j)\big] .$$
+#
+# Now average both sides over the weights. The left becomes $\mathcal L_k$. On the right, any $j$ of the weights come from $j$ independent
+# draws, so that it becomes $\mathcal L_j$: $\;\mathcal L_k \ge \mathcal L_j$.
 
 # %% [markdown] slideshow={"slide_type": "subslide"}
 # The weights allow any $q$. We compare three on the folded world: the best Gaussian for each $x$, the same with twice its $\sigma$, and the prior.
@@ -1308,9 +1400,9 @@ steps = torch.tensor([[value for value, _ in ladder] for ladder in ladders.value
 print("every ladder goes up:", bool((steps > 0).all()))
 
 # %% [markdown] slideshow={"slide_type": "fragment"}
-# The best *bound* is not the best *proposal*. The Gaussian with the highest ELBO sits on one hill, and a thousand draws
-# hardly ever visit the others; a wide $q$ wastes many draws and misses nothing. In one dimension even the prior will do; section
-# 3.2 showed what becomes of it in ten. The ladder reaches $\log p(x)$ in the end with any of them, but the end may be far
+# Nearest at $k = 1000$ is the prior, whose ELBO was by far the worst. The best *bound* is not the best *proposal*: the Gaussian with the
+# highest ELBO sits on one hill, and a thousand draws hardly ever visit the others. With twice the width it wastes more draws and misses less; the prior
+# misses nothing. In one dimension its waste can be paid; section 3.2 showed what becomes of it in ten. The ladder reaches $\log p(x)$ in the end with any of them, but the end may be far
 # beyond 1,000, and a flat curve is no proof of having arrived.
 
 # %% [markdown] slideshow={"slide_type": "fragment"}
@@ -1336,15 +1428,20 @@ for i in near:
 _, ax = plt.subplots(figsize=(7.5, 3.7))
 curves = {"log p(x)": log_likelihood[near].tolist()} | steps_up
 plots.plot_curves(folds[near], curves, ax=ax, xlabel="decoder's weight $\\theta$", ylabel="nats per point")
-for values in curves.values():
+for name, values in curves.items():
     top = max(range(len(near)), key=values.__getitem__)
     ax.plot(folds[near][top], values[top], "o", color=plots.COLORS[4])
+    print(f"{name:>8}: top at θ = {folds[near][top]:.1f}")
 ax.legend(loc="lower left", bbox_to_anchor=(0, 1), ncols=4, fontsize=10)
 plots.show(
     ax,
     alt="Four curves over the decoder's weight, each with a dot at its top. The bound with k = 1 is lowest, and its top lies "
-    "furthest to the left; with k = 10 and k = 100 the curves come closer to log p(x), and so do their tops.",
+    "furthest to the left; with k = 10 and k = 100 the curves come closer to log p(x); their tops lie between that of k = 1 and that of log p(x).",
 )
+
+# %% [markdown] slideshow={"slide_type": "fragment"}
+# It still prefers a weaker fold than the likelihood does, but less so than the ELBO. (Here $\theta$ goes in steps of 0.1; the figure of section 3.6
+# had steps of 0.25.)
 
 # %% [markdown] slideshow={"slide_type": "skip"}
 # ### Exercise 3.6
@@ -1381,7 +1478,7 @@ ch03.ladder.answer(...)
 # ### Questions to think about
 # 1. In section 3.6 the decoder climbed the bound by making its posterior look like a bad guess. Which part of the training of a real VAE
 #    could do the same, early on, when the encoder is still bad? What would you see in the KL?
-# 2. Add a constant function of $x$ to the encoder's mean and subtract it in the decoder. What changes in the reconstruction, what in
+# 2. Add the same constant to every mean that the encoder gives, and subtract it in the decoder. What changes in the reconstruction, what in
 #    the KL? Compare with question 1 of chapter 2.
 # 3. In section 3.9 we fixed $\sigma_x = 0.08$. Write the ELBO with $\sigma_x$ as a parameter, set the derivative to 0, and say
 #    what the best $\sigma_x^2$ is. What happens to it if the noise in the code is dead?

@@ -57,6 +57,8 @@ def test_the_noise_of_exp_s_is_named_with_its_consequence():
         ("mean_over_dimensions", lambda m, s: -0.5 * (1 + s - m.pow(2) - s.exp()).mean(dim=1)),
         ("log_std", lambda m, s: (-s + 0.5 * ((2 * s).exp() + m**2 - 1)).sum(1)),
         ("batch_mean", lambda m, s: torch.mean(-0.5 * torch.sum(1 + s - m**2 - s.exp(), dim=1), dim=0)),
+        ("total", lambda m, s: -0.5 * torch.sum(1 + s - m.pow(2) - s.exp())),
+        ("mean_of_all", lambda m, s: (-0.5 * (1 + s - m**2 - s.exp())).mean()),
     ],
 )
 def test_the_ways_of_popular_code_to_write_the_kl_are_recognised(name, answer):
@@ -76,6 +78,39 @@ def test_an_elbo_from_popular_code_is_recognised():
         return reconstruction - distributions.kl_to_standard_normal(mean, logvar)
 
     assert said(ch03.elbo, at_the_mean) == ch03.elbo.mistake_messages["at_the_mean"]
+
+
+def test_an_elbo_whose_kl_is_drawn_is_called_unbiased_and_another_estimate():
+    def all_from_the_draw(x, mean, logvar, noise, decode, std):
+        q = Normal(mean, (0.5 * logvar).exp())
+        z = q.mean + q.stddev * noise
+        log_ratio = (Normal(0.0, 1.0).log_prob(z) - q.log_prob(z)).sum(1)
+        return Normal(decode(z), std).log_prob(x).sum(1) + log_ratio
+
+    message = said(ch03.elbo, all_from_the_draw)
+    assert message == ch03.elbo.mistake_messages["drawn_kl"]
+    assert "unbiased" in message
+    assert "closed form" in ch03.elbo.task
+
+    x, mean, logvar, _, decode, std = ch03.elbo.cases[0]
+    noise = torch.randn(2_000, 4, 3, generator=torch.Generator().manual_seed(0))
+    differences = torch.stack(
+        [
+            all_from_the_draw(x, mean, logvar, draw, decode, std)
+            - ch03.elbo.reference(x, mean, logvar, draw, decode, std)
+            for draw in noise
+        ]
+    )  # the two have the same average: their difference is 0 to 4 standard errors
+    error = differences.std(0) / math.sqrt(len(differences))
+    assert (differences.mean(0).abs() < 4 * error).all()
+
+
+def test_noise_of_ones_own_and_a_cut_gradient_are_named():
+    message = said(ch03.reparameterize, lambda m, s, noise: m + (s / 2).exp() * torch.randn(m.shape))
+    assert message == ch03.reparameterize.mistake_messages["own_noise"]
+    message = said(ch03.reparameterize, lambda m, s, noise: m.detach() + (s / 2).exp() * noise)
+    assert "gradient_to_mean" in message
+    assert "zero everywhere" in message
 
 
 def test_a_mistake_nobody_foresaw_is_told_by_its_size():

@@ -63,7 +63,7 @@ def kl_on_grid(model, x):
     log_q = torch.stack(
         [gaussian_log_prob(truth.z, float(m), float(s)) for m, s in zip(mean, logvar, strict=True)]
     )
-    integrand = log_q.exp() * (log_q - truth.posterior.log())
+    integrand = log_q.exp() * (log_q - truth.log_posterior)
     return torch.trapezoid(integrand, truth.z), truth
 
 
@@ -216,6 +216,19 @@ def test_the_conditional_bound_uses_the_condition_on_both_sides():
     estimate = log_marginal_likelihood(model, x, labels, n_importance=20_000, generator=seeded())
     assert ((estimate.log_prob - truth.log_prob).abs() < 5 * estimate.standard_error).all()
     assert elbo_terms(model, x, labels, n_samples=3, generator=seeded()).kl.unique().numel() == 3
+
+
+def test_the_posterior_on_the_grid_is_finite_in_log_where_the_density_rounds_to_zero():
+    model, _ = linear_vae(1, n_features=2, std=0.05)
+    x = torch.full((1, 2), 3.0, dtype=torch.float64)
+    truth = truth_on_grid(model, x, low=-40, high=40)
+    assert (truth.posterior == 0).any(), "this test needs a density that rounds to 0"
+    assert torch.isfinite(truth.log_posterior).all()
+    torch.testing.assert_close(truth.posterior, truth.log_posterior.exp(), rtol=0, atol=0)
+    # p(z | x) = p(x | z) p(z) / p(x), at the far end too
+    z = truth.z[:1, None]
+    expected = model.likelihood.log_prob(x, model.output(z)) + gaussian_log_prob(z, 0.0, 0.0) - truth.log_prob
+    torch.testing.assert_close(truth.log_posterior[0, :1], expected.detach())
 
 
 def test_shapes_that_do_not_fit_are_named():

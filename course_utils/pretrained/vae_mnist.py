@@ -1,0 +1,70 @@
+"""The VAE of Burda et al. (2015) on dynamically binarised MNIST: z of 50, two layers of 200 on each side."""
+
+import os
+from typing import Any
+
+import torch
+
+from course_utils.data import binarize, load_mnist
+from course_utils.history import History
+from course_utils.networks import start_output_at
+from course_utils.seeding import seed_everything
+from course_utils.vae import VAE, elbo, fit_vae, log_marginal_likelihood, mlp_vae
+
+__all__ = ["DATA", "N_STEPS", "SEED", "SEEDS", "build", "fit", "measure", "train"]
+
+DATA = (
+    "MNIST, the 60,000 training images, binarised anew in each batch; figures on the 10,000 test images, binarised "
+    "once with seed 0"
+)
+SEED = 0
+SEEDS = {0: -90.3767}  # log p(x) on the test set
+N_STEPS = 1_000_000  # 333 epochs of batches of 20
+
+
+def build() -> VAE:
+    """Return the untrained VAE."""
+    return mlp_vae((28, 28), 50, hidden=(200, 200))
+
+
+def fit(
+    *, seed: int, n_steps: int, checkpoint: str | os.PathLike[str], **settings: Any
+) -> tuple[VAE, History]:
+    """Train a model of this size; `settings` are those of `fit_vae`."""
+    generator = seed_everything(seed)
+    images = load_mnist().images
+    model = build()
+    start_output_at(model.decoder, torch.logit(images.mean(0), eps=1e-3))
+    history = fit_vae(
+        model,
+        images,
+        n_steps=n_steps,
+        batch_size=20,
+        learning_rate=1e-3,
+        draw=binarize,
+        average=0.9999,
+        generator=generator,
+        checkpoint=checkpoint,
+        checkpoint_every=5_000,
+        record_every=1_000,
+        **settings,
+    )
+    return model, history
+
+
+def train(*, seed: int, n_steps: int, checkpoint: str | os.PathLike[str]) -> tuple[VAE, History]:
+    """Train on the ELBO."""
+    return fit(seed=seed, n_steps=n_steps, checkpoint=checkpoint, label="vae_mnist")
+
+
+def measure(model: VAE, *, quick: bool = False) -> dict[str, float]:
+    """Return the ELBO and log p(x) by 5,000 importance samples on the test set, mean per image."""
+    images = binarize(load_mnist("test").images, generator=torch.Generator().manual_seed(0))
+    generator = torch.Generator().manual_seed(1)
+    with torch.no_grad():
+        figures = {"test ELBO, nats": elbo(model, images, n_samples=5, generator=generator).mean().item()}
+    if quick:
+        return figures
+    estimate = log_marginal_likelihood(model, images, n_importance=5_000, generator=generator)
+    figures["test log p(x) by 5,000 importance samples, nats"] = estimate.log_prob.mean().item()
+    return figures
