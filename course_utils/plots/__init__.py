@@ -13,13 +13,14 @@ from course_utils.plots.mixtures import (
     plot_strips,
 )
 from course_utils.plots.show import show
-from course_utils.plots.style import COLORS, LINES, MARKERS, use_style
+from course_utils.plots.style import COLORS, LINES, MARKERS, TEN_COLORS, use_style
 from course_utils.plots.tree import plot_tree
 
 __all__ = [
     "COLORS",
     "LINES",
     "MARKERS",
+    "TEN_COLORS",
     "plane",
     "plot_climb",
     "plot_curves",

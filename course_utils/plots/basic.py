@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from matplotlib.axes import Axes
 
-from course_utils.plots.style import COLORS, LINES, MARKERS
+from course_utils.plots.style import COLORS, LINES, MARKERS, TEN_COLORS
 
 __all__ = ["plot_curves", "plot_history", "plot_images", "plot_points"]
 
@@ -58,6 +58,7 @@ def plot_points(
             raise ValueError(
                 f"names must have one entry for each of the {len(kinds)} labels, got {len(names)}"
             )
+        colors = TEN_COLORS if len(kinds) <= len(TEN_COLORS) else COLORS
         for i, kind in enumerate(kinds):
             name = kind if names is None else names[kind] if isinstance(names, Mapping) else names[i]
             chosen = points[labels == kind]
@@ -66,7 +67,7 @@ def plot_points(
                 chosen[:, 1],
                 s=size,
                 alpha=alpha,
-                color=COLORS[i % len(COLORS)],
+                color=colors[i % len(colors)],
                 marker=MARKERS[i % len(MARKERS)],
                 linewidths=0,
                 label=str(name),
@@ -181,7 +182,8 @@ def plot_images(
     if ax is None:
         scale = min(8.0 / mosaic.shape[1], 6.0 / mosaic.shape[0], 0.08)  # inches per pixel
         _, ax = plt.subplots(figsize=(max(scale * mosaic.shape[1], 1.5), max(scale * mosaic.shape[0], 0.8)))
-    ax.imshow(mosaic.squeeze(-1) if channels == 1 else mosaic, cmap="gray", vmin=0, vmax=1)
+    pixels = mosaic.squeeze(-1) if channels == 1 else mosaic
+    ax.imshow(pixels, cmap="gray", vmin=0, vmax=1, interpolation="nearest")  # no blur that is not in the data
     ax.set(xticks=[], yticks=[], title=title)
     ax.grid(False)
     ax.spines[:].set_visible(False)

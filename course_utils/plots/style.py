@@ -3,11 +3,12 @@
 import matplotlib as mpl
 from cycler import cycler
 
-__all__ = ["COLORS", "LINES", "MARKERS", "use_style"]
+__all__ = ["COLORS", "LINES", "MARKERS", "TEN_COLORS", "use_style"]
 
 # Okabe and Ito (2008), without their yellow, which is too pale on white. With 7 colours beside 10 markers and
 # 5 kinds of lines, the first 35 series of a figure all differ in the pair.
 COLORS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#000000", "#E69F00", "#56B4E9")
+TEN_COLORS = (*COLORS, "#999999", "#8C564B", "#6A3D9A")  # for points of ten kinds, such as digits
 MARKERS = ("o", "s", "^", "D", "v", "P", "X", "<", ">", "*")
 LINES = ("-", "--", "-.", ":", (0, (6, 1, 1, 1, 1, 1)))
 

@@ -27,6 +27,7 @@ RECIPES = (
     "autoencoder_mnist_16d",
     "judge_mnist",
     "vae_mnist",
+    "iwae_mnist",
     "cvae_mnist",
     "judge_creatures",
     "cvae_creatures",

@@ -1,9 +1,15 @@
-"""The VAE of Burda et al. (2015) on dynamically binarised MNIST: z of 50, two layers of 200 on each side."""
+"""The VAE of Burda et al. (2015) on dynamically binarised MNIST: z of 50, two layers of 200 on each side.
+
+Glorot's first weights and a weight of the KL that rises over the first tenth of the training keep more of the 50
+dimensions in use than PyTorch's smaller first weights and the full KL from the start.
+"""
 
 import os
+from collections.abc import Callable
 from typing import Any
 
 import torch
+from torch import Tensor, nn
 
 from course_utils.data import binarize, load_mnist
 from course_utils.history import History
@@ -11,15 +17,15 @@ from course_utils.networks import start_output_at
 from course_utils.seeding import seed_everything
 from course_utils.vae import VAE, elbo, fit_vae, log_marginal_likelihood, mlp_vae
 
-__all__ = ["DATA", "N_STEPS", "SEED", "SEEDS", "build", "fit", "measure", "train"]
+__all__ = ["DATA", "N_STEPS", "SEED", "SEEDS", "build", "first_weights", "fit", "measure", "train"]
 
 DATA = (
     "MNIST, the 60,000 training images, binarised anew in each batch; figures on the 10,000 test images, binarised "
     "once with seed 0"
 )
 SEED = 0
-SEEDS = {0: -90.3767}  # log p(x) on the test set
-N_STEPS = 1_000_000  # 333 epochs of batches of 20
+SEEDS: dict[int, float] = {}  # log p(x) on the test set
+N_STEPS = 300_000  # 500 epochs of batches of 100
 
 
 def build() -> VAE:
@@ -27,25 +33,39 @@ def build() -> VAE:
     return mlp_vae((28, 28), 50, hidden=(200, 200))
 
 
+def first_weights(images: Tensor) -> VAE:
+    """Return a VAE with Glorot's weights, whose decoder gives the mean image."""
+    model = build()
+    for layer in model.modules():
+        if isinstance(layer, nn.Linear):
+            nn.init.xavier_uniform_(layer.weight)
+            nn.init.zeros_(layer.bias)
+    start_output_at(model.decoder, torch.logit(images.mean(0), eps=1e-3))
+    return model
+
+
 def fit(
-    *, seed: int, n_steps: int, checkpoint: str | os.PathLike[str], **settings: Any
+    start: Callable[[Tensor], VAE],
+    *,
+    seed: int,
+    n_steps: int,
+    checkpoint: str | os.PathLike[str],
+    **settings: Any,
 ) -> tuple[VAE, History]:
-    """Train a model of this size; `settings` are those of `fit_vae`."""
+    """Train what `start` makes from the images; `settings` are those of `fit_vae`."""
     generator = seed_everything(seed)
     images = load_mnist().images
-    model = build()
-    start_output_at(model.decoder, torch.logit(images.mean(0), eps=1e-3))
+    model = start(images)
     history = fit_vae(
         model,
         images,
         n_steps=n_steps,
-        batch_size=20,
-        learning_rate=1e-3,
+        batch_size=100,
         draw=binarize,
         average=0.9999,
         generator=generator,
         checkpoint=checkpoint,
-        checkpoint_every=5_000,
+        checkpoint_every=2_000,
         record_every=1_000,
         **settings,
     )
@@ -54,7 +74,8 @@ def fit(
 
 def train(*, seed: int, n_steps: int, checkpoint: str | os.PathLike[str]) -> tuple[VAE, History]:
     """Train on the ELBO."""
-    return fit(seed=seed, n_steps=n_steps, checkpoint=checkpoint, label="vae_mnist")
+    how = {"learning_rate": 2e-3, "warm_up": n_steps // 10, "label": "vae_mnist"}
+    return fit(first_weights, seed=seed, n_steps=n_steps, checkpoint=checkpoint, **how)
 
 
 def measure(model: VAE, *, quick: bool = False) -> dict[str, float]:

@@ -40,7 +40,7 @@ generator = seed_everything(0)
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## 0.1 Find the fakes (core)
 #
-# MNIST: digits that people wrote by hand, 28×28 pixels each, 0 for black and 1 for white. We show 20,000 of them to a
+# *About 10 minutes.* MNIST: digits that people wrote by hand, 28×28 pixels each, 0 for black and 1 for white. We show 20,000 of them to a
 # small model, which will then make digits of its own. A **code** is a list of 40 numbers that describes a digit roughly,
 # and the model is a density over codes.
 #
@@ -118,7 +118,7 @@ for name, part in {"people": nearest[:12], "model": nearest[12:]}.items():
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## 0.2 Three questions about one digit (core)
 #
-# Let $x$ be a picture and $y$ its label, 0 to 9. Three different questions:
+# *About 15 minutes.* Let $x$ be a picture and $y$ its label, 0 to 9. Three different questions:
 #
 # | question | written | who answers it |
 # |---|---|---|
@@ -218,7 +218,7 @@ ch00.which_one.answer(...)
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## 0.3 Bayes' rule joins the three (core)
 #
-# "A seven *and* this picture" can be read in two orders, $p(x, y) = p(y)\,p(x \mid y) = p(x)\,p(y \mid x)$. Divide by
+# *About 10 minutes.* "A seven *and* this picture" can be read in two orders, $p(x, y) = p(y)\,p(x \mid y) = p(x)\,p(y \mid x)$. Divide by
 # $p(x)$, and you have **Bayes' rule**:
 #
 # $$p(y \mid x) = \frac{p(y)\; p(x \mid y)}{p(x)}, \qquad p(x) = \sum_y p(y)\, p(x \mid y).$$
@@ -283,7 +283,7 @@ ch00.bayes.check(my_bayes)
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## 0.4 Garbage (core)
 #
-# How sure is a classifier of its label for pictures unlike those it was trained on? Seven kinds of them: noise, letters
+# *About 20 minutes.* How sure is a classifier of its label for pictures unlike those it was trained on? Seven kinds of them: noise, letters
 # drawn from straight lines, digits upside down (3, 4 and 7 only: a turned 0 is still a 0), moons, a grey wall, a blank
 # page, and digits so blurred that their edges are gone. (Those are digits still, but of a kind it has never seen.)
 #
@@ -550,7 +550,7 @@ ch00.nudge.check(my_nudge)
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## 0.5 Where the density is fooled, and what helps (core)
 #
-# Look at the numbers themselves. And add an eighth kind, made against the density: a digit plus noise that leaves the code
+# *About 20 minutes.* Look at the numbers themselves. And add an eighth kind, made against the density: a digit plus noise that leaves the code
 # as it is. How? Add noise, then repeat two steps: take out what changed the 40 numbers, and cut every pixel to 0 to 1.
 #
 # > **Predict.** What will such *hidden noise* look like? And what is its $\log p(x)$, compared with the digit's?
@@ -701,7 +701,7 @@ ch00.residual.check(my_residual)
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## 0.6 Why a generator needs a random input (core)
 #
-# A car comes up the road to a T-junction. We see three frames and are to draw two more; the one between, at the
+# *About 20 minutes.* A car comes up the road to a T-junction. We see three frames and are to draw two more; the one between, at the
 # crossing itself, is left out. Speed and
 # distance can be read from the past. Whether the car turns left or right cannot: that is a throw of a coin.
 #
@@ -930,6 +930,8 @@ ch00.best_of_two.check(my_best_of_two)
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## 0.7 Two maps (core)
 #
+# *About 15 minutes.*
+#
 # ### What can be learned without labels
 # Learning from the pictures alone, without labels, is called **unsupervised**. A density can do it, and so can some older
 # acquaintances. Here are their views of the digits; in the two maps the labels are written in afterwards.
@@ -1025,7 +1027,7 @@ ch00.explicit.answer(...)
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## 0.8 What the course assumes: a self-check (core)
 #
-# Three questions. If you get them right, and can follow the derivation in section 0.6, you are ready. If not: Bishop's first
+# *About 10 minutes.* Three questions. If you get them right, and can follow the derivation in section 0.6, you are ready. If not: Bishop's first
 # chapter has the probability, and PyTorch's introduction to autograd the gradients (both in the references below). Put your letter in place of the dots, as in `.answer("b")`.
 
 # %% slideshow={"slide_type": "skip"}

@@ -71,7 +71,7 @@ ch01.recall_expectation.answer(...)
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## 1.1 One Gaussian is not enough (core)
 #
-# Old Faithful is a geyser in Yellowstone. For 272 eruptions we know how long each lasted and how long the visitors
+# *About 10 minutes.* Old Faithful is a geyser in Yellowstone. For 272 eruptions we know how long each lasted and how long the visitors
 # waited for the next one. The simplest model with a density is one Gaussian: we give it the mean and the covariance
 # of the data, and draw from it.
 #
@@ -111,7 +111,7 @@ print(f"real {share_between(faithful):.0%}   one Gaussian {share_between(many):.
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## 1.2 Drawing in two steps (core)
 #
-# Two clouds, so two Gaussians. A **mixture** with weights $\pi_k$ (non-negative, summing to 1) draws a point in
+# *About 15 minutes.* Two clouds, so two Gaussians. A **mixture** with weights $\pi_k$ (non-negative, summing to 1) draws a point in
 # two steps:
 #
 # 1. pick a component $k$ with probability $\pi_k$;
@@ -170,7 +170,7 @@ ch01.sample.check(my_sample)
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## 1.3 Who made this point? (core)
 #
-# The label $k$ was thrown away, but $x$ says a good deal about it. **Bayes' rule** turns the two steps round:
+# *About 20 minutes.* The label $k$ was thrown away, but $x$ says a good deal about it. **Bayes' rule** turns the two steps round:
 #
 # $$r_k(x) = p(k \mid x) = \frac{p(k)\,p(x \mid k)}{p(x)}
 # = \frac{\pi_k\,\mathcal N(x \mid \mu_k, \Sigma_k)}{\sum_j \pi_j\,\mathcal N(x \mid \mu_j, \Sigma_j)}.$$
@@ -250,7 +250,7 @@ ch01.log_likelihood.check(my_log_likelihood)
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## 1.4 Two tools for all chapters: Jensen and KL (core)
 #
-# Our eyes did the fitting. To let a program do it we must make $\sum_i \log p(x_i)$ large, and the logarithm of a
+# *About 25 minutes.* Our eyes did the fitting. To let a program do it we must make $\sum_i \log p(x_i)$ large, and the logarithm of a
 # *sum* over components does not come apart. Two tools help, here and in every later chapter.
 #
 # ### Jensen's inequality
@@ -338,7 +338,7 @@ ch01.kl.check(my_kl)
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## 1.5 A bound under the log-likelihood (core)
 #
-# For one point $x$, bring in any distribution $q$ over the components. Multiply and divide by it, then use Jensen
+# *About 20 minutes.* For one point $x$, bring in any distribution $q$ over the components. Multiply and divide by it, then use Jensen
 # for the average under $q$:
 #
 # $$\log p(x) = \log \sum_k p(k)\,p(x \mid k)
@@ -416,7 +416,7 @@ ch01.bound.check(my_bound)
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## 1.6 EM: raise the bound, twice (core)
 #
-# The bound has two arguments, $q$ (one row for each point) and $\theta$. **Expectation maximisation** raises it in
+# *About 35 minutes.* The bound has two arguments, $q$ (one row for each point) and $\theta$. **Expectation maximisation** raises it in
 # one of them at a time:
 #
 # - **E-step**: $\theta$ stays, $q$ moves. The best $q$ closes the gap: the responsibilities.
@@ -665,7 +665,7 @@ for bug, scores in curves.items():
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## 1.7 Two matrix products (deeper)
 #
-# Write the log-density of a Gaussian out, with the precision $P = \Sigma^{-1}$:
+# *About 20 minutes.* Write the log-density of a Gaussian out, with the precision $P = \Sigma^{-1}$:
 #
 # $$\log \mathcal N(x \mid \mu, \Sigma) = -\tfrac12\, x^\top P x + x^\top P \mu - \tfrac12\, \mu^\top P \mu
 # + \tfrac12 \log |P| - \tfrac d2 \log 2\pi.$$
@@ -747,6 +747,8 @@ print(f"means at ±10, width 0.001, float32: {errors(10.0, 1e-3, torch.float32)[
 
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## 1.8 What goes wrong, and what to do (core)
+#
+# *About 30 minutes.*
 #
 # ### A likelihood without a maximum
 # Waiting times only. Put one component exactly on a value that was measured, 79 minutes, and make it narrower and
@@ -930,7 +932,7 @@ ch01.bic.check(my_bic)
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## 1.9 Digits that nobody wrote (core)
 #
-# MNIST: handwritten digits of 28×28 pixels. A full covariance of all 784 pixels would have 307,720 entries for each
+# *About 20 minutes.* MNIST: handwritten digits of 28×28 pixels. A full covariance of all 784 pixels would have 307,720 entries for each
 # component, and many pixels are always black. So we keep the 30 directions along which the digits vary most
 # (*principal components*, the subject of chapter 2), fit the mixture there, and turn its draws back into pixels.
 
@@ -1064,7 +1066,7 @@ plots.show(
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## 1.10 Why one hidden choice is not enough (core)
 #
-# This plane will come back in every chapter: two moons inside a ring of eight Gaussians. Each family of models will
+# *About 15 minutes.* This plane will come back in every chapter: two moons inside a ring of eight Gaussians. Each family of models will
 # be fitted to it and drawn in the same way. Here is the mixture's turn.
 
 # %% slideshow={"slide_type": "fragment"}

@@ -78,7 +78,7 @@ ch02.recall_code.answer(...)
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## 2.1 Squeeze, and restore (core)
 #
-# An autoencoder has two halves, trained together. The encoder $f$ maps the image $x$ to a code $z$ of $m$ numbers. The
+# *About 25 minutes.* An autoencoder has two halves, trained together. The encoder $f$ maps the image $x$ to a code $z$ of $m$ numbers. The
 # decoder $g$ maps the code back. Nobody says what the numbers should mean. The only demand is
 #
 # $$\min_{f,\,g}\; \mathbb E_x \,\big\lVert x - g(f(x)) \big\rVert^2 .$$
@@ -176,7 +176,7 @@ ch02.pca_reconstruction.check(my_pca_reconstruction)
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## 2.2 Deep, and a map of the digits (core)
 #
-# Between image and code we now put hidden layers with a nonlinear activation in between (SiLU, $u \cdot \sigma(u)$, a smooth
+# *About 40 minutes.* Between image and code we now put hidden layers with a nonlinear activation in between (SiLU, $u \cdot \sigma(u)$, a smooth
 # relative of $\max(0, u)$). The reachable images no longer form a plane but a **curved** surface, which can bend
 # towards the digits. The last layer is a sigmoid, which keeps the pixels in $[0, 1]$. With two numbers per digit the
 # code is a point on a map that we can draw.
@@ -204,18 +204,15 @@ with training.threads(1):  # with tensors this small one thread beats two
 # > **Predict.** Ten kinds of digits, never told apart by anyone. On the map of the *test* digits: ten clouds, one cloud, or
 # > something in between? And PCA's map?
 
+
 # %% slideshow={"slide_type": "skip"}
-TEN_COLORS = (*plots.COLORS, "#999999", "#8C564B", "#6A3D9A")
-
-
 def draw_map(codes, labels, ax):
     """Draw each code as a point in the colour of its label, and each numeral near the median of its codes."""
     plots.plot_points(codes, labels, ax=ax, size=9, equal=False, xlabel="$z_1$", ylabel="$z_2$")
     ax.get_legend().remove()
-    for digit, cloud in enumerate(ax.collections):
-        cloud.set_color(TEN_COLORS[digit])
+    for digit, color in enumerate(plots.TEN_COLORS):
         place = codes[labels == digit].median(0).values.tolist()
-        box = {"boxstyle": "circle,pad=0.15", "fc": "white", "ec": TEN_COLORS[digit], "alpha": 0.9}
+        box = {"boxstyle": "circle,pad=0.15", "fc": "white", "ec": color, "alpha": 0.9}
         aside = (9 * (-1) ** (digit + 1), 0)  # so that 4 does not hide 9
         ax.annotate(str(digit), place, aside, textcoords="offset points", weight="bold", bbox=box)
 
@@ -325,6 +322,8 @@ plots.show(
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## 2.3 How many numbers does a digit need? (deeper)
 #
+# *About 15 minutes.*
+#
 # > **Predict.** We give the code 2, 8, 16 and 32 numbers. PCA must get better each time. Does the deep autoencoder keep its
 # > lead?
 
@@ -375,7 +374,7 @@ plots.show(
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## 2.4 Denoising (core)
 #
-# Now we disturb the input, with Gaussian noise of standard deviation 0.6 at each pixel, and ask for the clean image:
+# *About 25 minutes.* Now we disturb the input, with Gaussian noise of standard deviation 0.6 at each pixel, and ask for the clean image:
 #
 # $$\min_{f,\,g}\; \mathbb E\, \big\lVert x - g(f(x + \text{noise})) \big\rVert^2 .$$
 #
@@ -478,7 +477,7 @@ ch02.denoising_target.answer(...)
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## 2.5 Features for another task (deeper)
 #
-# 60,000 digits, but labels for a handful only: that is the usual state of the world. The autoencoder needs no labels. A
+# *About 10 minutes.* 60,000 digits, but labels for a handful only: that is the usual state of the world. The autoencoder needs no labels. A
 # linear classifier can then work on 32 numbers, those of our denoiser's encoder, instead of 784 pixels. How strongly it
 # is held back from fitting its few labels too closely (`C`) is chosen on 5,000 digits set aside, for both inputs alike.
 #
@@ -516,7 +515,7 @@ for n_labels in (50, 250, 1000):
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## 2.6 Full moon, half moon, and what lies between (core)
 #
-# Now the story. A lecture puts it like this: *the full moon has one code, the half moon another. What does the decoder make
+# *About 40 minutes.* Now the story. A lecture puts it like this: *the full moon has one code, the half moon another. What does the decoder make
 # of the code in the middle? We would like a gibbous moon. But nobody told it so: it may be anything.*
 #
 # We can measure it, because we can draw moons of every phase. The **phase** is the lit share of the disc: 1 is full, 0.5
@@ -715,7 +714,7 @@ ch02.distance_to_codes.check(my_distance_to_codes)
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## 2.7 The first generator, by hand (core)
 #
-# To draw from $p(x)$ we need to know **which codes occur**. That is a density over 16 numbers, and chapter 1 has the tool: fit
+# *About 25 minutes.* To draw from $p(x)$ we need to know **which codes occur**. That is a density over 16 numbers, and chapter 1 has the tool: fit
 # a Gaussian mixture to the codes of the training digits, draw codes from it, decode them.
 #
 # A judge that has never seen our models, a small classifier trained on real digits, says how many of the pictures are

@@ -34,7 +34,7 @@ def test_labels_have_colour_and_marker_of_their_own():
     assert legend(ax) == list("0123456789")
     looks = {(to_hex(c.get_facecolor()[0]), c.get_paths()[0].vertices.tobytes()) for c in ax.collections}
     assert len(looks) == 10
-    assert len({look[1] for look in looks}) == 10
+    assert len({look[0] for look in looks}) == len({look[1] for look in looks}) == 10
     np.testing.assert_array_equal(ax.collections[3].get_offsets(), points[labels == 3])
 
 
