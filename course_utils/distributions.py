@@ -92,7 +92,7 @@ def full_gaussian_log_prob(x: Tensor, mean: Tensor, covariance: Tensor) -> Tenso
 def bernoulli_log_prob(x: Tensor, logits: Tensor | float) -> Tensor:
     """Log-probability of independent coins, Σⱼ xⱼ log pⱼ + (1 - xⱼ) log(1 - pⱼ), p = sigmoid(logits).
 
-    Exact for logits of any size, because log p and log(1 - p) are both computed from the logits. It is a
+    Exact for logits of any size, because log p and log(1 - p) come from the logits, never from p. It is a
     log-probability for x of zeros and ones only; for values between it is a cross-entropy, and no likelihood.
 
     Args:
@@ -109,7 +109,8 @@ def bernoulli_log_prob(x: Tensor, logits: Tensor | float) -> Tensor:
     x = _check_batch(x, "x")
     logits = _expand(logits, "logits", x, "x")
     _check_unit_interval(x)
-    return _sum_dimensions(x * logsigmoid(logits) + (1 - x) * logsigmoid(-logits))
+    size = logits.abs()  # log p = (l - |l|)/2 + log σ(|l|), log(1 - p) = log p - l: one logarithm for both
+    return _sum_dimensions((x - 0.5) * logits - 0.5 * size + logsigmoid(size))
 
 
 def categorical_log_prob(labels: Tensor, logits: Tensor) -> Tensor:
