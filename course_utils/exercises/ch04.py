@@ -131,6 +131,20 @@ def reconstruction_rounded_distribution(x: Tensor, logits: Tensor) -> Tensor:
     return Bernoulli(probs=logits.sigmoid()).log_prob(x).sum((1, 2))
 
 
+def reconstruction_offset(x: Tensor, logits: Tensor) -> Tensor:
+    p = logits.sigmoid()
+    return (x * (p + 1e-8).log() + (1 - x) * (1 - p + 1e-8).log()).sum((1, 2))
+
+
+def reconstruction_cut(x: Tensor, logits: Tensor) -> Tensor:
+    p = logits.sigmoid().clamp(1e-6, 1 - 1e-6)
+    return (x * p.log() + (1 - x) * (1 - p).log()).sum((1, 2))
+
+
+def reconstruction_overflow(x: Tensor, logits: Tensor) -> Tensor:
+    return (x * logits - (1 + logits.exp()).log()).sum((1, 2))
+
+
 def reconstruction_only_ink(x: Tensor, logits: Tensor) -> Tensor:
     return (x * functional.logsigmoid(logits)).sum((1, 2))
 
@@ -236,6 +250,21 @@ reconstruction = Exercise(
             "Right for small logits. binary_cross_entropy cuts logarithms off at -100, so a decoder that is sure and "
             "wrong gets away with less than it owes: take the version with logits.",
         ),
+        "offset": (
+            reconstruction_offset,
+            "Right for small logits. The 1e-8 inside the logarithm is a floor: no pixel costs more than 18 nats, "
+            "however sure and wrong the decoder is. logsigmoid(logits) and logsigmoid(-logits) need no floor.",
+        ),
+        "cut": (
+            reconstruction_cut,
+            "Right for small logits. Cutting p off at 1e-6 is a floor: no pixel costs more than 14 nats, however sure "
+            "and wrong the decoder is. logsigmoid(logits) and logsigmoid(-logits) need no floor.",
+        ),
+        "overflow": (
+            reconstruction_overflow,
+            "Right for small logits. exp(150) is too large for a float32, so log(1 + exp(logits)) is infinite: "
+            "functional.softplus(logits) is the same without the detour.",
+        ),
         "rounded_distribution": (
             reconstruction_rounded_distribution,
             "Right for small logits. Bernoulli(probs) cuts probabilities off before 0 and 1, so no pixel costs more "
@@ -294,6 +323,10 @@ def importance_closed_elbo(log_lik: Tensor, z: Tensor, mean: Tensor, logvar: Ten
 
 def importance_no_log_k(log_lik: Tensor, z: Tensor, mean: Tensor, logvar: Tensor) -> Tensor:
     return importance_estimate_reference(log_lik, z, mean, logvar) + math.log(len(z))
+
+
+def importance_log_batch(log_lik: Tensor, z: Tensor, mean: Tensor, logvar: Tensor) -> Tensor:
+    return importance_no_log_k(log_lik, z, mean, logvar) - math.log(len(mean))
 
 
 def importance_underflow(log_lik: Tensor, z: Tensor, mean: Tensor, logvar: Tensor) -> Tensor:
@@ -390,6 +423,11 @@ importance_estimate = Exercise(
         "no_log_k": (
             importance_no_log_k,
             "Too large by log k: the weights are summed, not averaged. With 5,000 draws that flatters by 8.5 nats.",
+        ),
+        "log_batch": (
+            importance_log_batch,
+            "The logarithm that is subtracted is that of the batch size. The weights are averaged over the k draws, "
+            "which are dimension 0: log_lik has shape (k, batch).",
         ),
         "underflow": (
             importance_underflow,
@@ -542,6 +580,15 @@ def beta_loss_order(log_probs: Tensor, kls: Tensor, beta: float) -> RateDistorti
     return RateDistortion(rate, distortion, loss)
 
 
+def beta_loss_of_means(log_probs: Tensor, kls: Tensor, beta: float) -> RateDistortion:
+    return beta_loss_with(log_probs, kls, beta)._replace(loss=beta_loss_both_means(log_probs, kls, beta).loss)
+
+
+def beta_loss_bound(log_probs: Tensor, kls: Tensor, beta: float) -> RateDistortion:
+    right = beta_loss_with(log_probs, kls, beta)
+    return right._replace(loss=-right.distortion - right.rate)
+
+
 def beta_loss_cases() -> list[tuple[Tensor, Tensor, float]]:
     return [
         (-seeded(4, 9).abs(), seeded(4, 3, seed=1).square(), 4.0),
@@ -573,6 +620,15 @@ beta_loss = Exercise(
             beta_loss_objective,
             "Distortion and rate are right. The third number is an objective to be maximised, reconstruction - β·KL; "
             "the loss is its negative.",
+        ),
+        "bound": (
+            beta_loss_bound,
+            "Distortion and rate are right. The third number is -D - R, the ELBO whatever β is; the loss is D + β·R.",
+        ),
+        "loss_of_means": (
+            beta_loss_of_means,
+            "Distortion and rate are right, and the loss is made of other numbers: of means over pixels and "
+            "dimensions. Use the two that you have, D + β·R.",
         ),
         "minus": (
             beta_loss_minus,
@@ -676,6 +732,10 @@ def free_bits_sum_first(kls: Tensor, free: float) -> Tensor:
     return kls.sum(0).clamp_min(free).sum()
 
 
+def free_bits_each_mean(kls: Tensor, free: float) -> Tensor:
+    return kls.clamp_min(free).mean()
+
+
 def free_bits_axis(kls: Tensor, free: float) -> Tensor:
     return kls.mean(1).clamp_min(free).sum()
 
@@ -738,6 +798,11 @@ free_bits = Exercise(
             free_bits_each,
             "The limit is applied to each example. Then one example that needs little is charged although the others "
             "use the dimension: take the mean over the batch first, then the limit.",
+        ),
+        "each_example_mean": (
+            free_bits_each_mean,
+            "The limit is applied to each example, and everything is averaged. Take the mean over the batch first, "
+            "then the limit, then sum over the dimensions.",
         ),
         "total": (
             free_bits_total,
@@ -1026,6 +1091,12 @@ def same_style_scrambled(model: ConditionalVAE, x: Tensor, labels: Tensor, wante
     return pictures.reshape(len(x), len(wanted), *pictures.shape[1:])
 
 
+def same_style_repeated(model: ConditionalVAE, x: Tensor, labels: Tensor, wanted: Tensor) -> Tensor:
+    z = model.encode(x, labels).mean.repeat(len(wanted), 1)
+    pictures = model.decode(z, wanted.repeat(len(x)))
+    return pictures.reshape(len(x), len(wanted), *pictures.shape[1:])
+
+
 def same_style_pairs(model: ConditionalVAE, x: Tensor, labels: Tensor, wanted: Tensor) -> Tensor:
     return model.decode(model.encode(x, labels).mean, wanted)
 
@@ -1108,6 +1179,12 @@ same_style = Exercise(
             same_style_scrambled,
             "The right pictures at the wrong places: they are computed label by label, and then read as if they came "
             "image by image. Repeat z with repeat_interleave and the labels with repeat, or stack along dimension 1.",
+        ),
+        "both_repeated": (
+            same_style_repeated,
+            "z and the labels are repeated in the same way, so that they run through together and most pairs are "
+            "missing or in the wrong place. One of them has to stay while the other runs: z.repeat_interleave(m, 0), "
+            "wanted.repeat(n).",
         ),
         "pairs": (
             same_style_pairs,
@@ -1413,18 +1490,18 @@ linear_combination = Question(
 sigma_as_beta = Question(
     "sigma_as_beta",
     chapter=CHAPTER,
-    text="Two VAEs with a Gaussian decoder of fixed σ: one with σ = 0.1, one with σ = 1. How much more does the KL "
+    text="Two VAEs with a Gaussian decoder of fixed σₓ: one with σₓ = 0.1, one with σₓ = 1. How much more does the KL "
     "weigh in the second, beside ½ the squared error?",
     choices={
-        "a": ("10 times as much", "In the log-density the squared error is divided by σ², not by σ."),
+        "a": ("10 times as much", "In the log-density the squared error is divided by σₓ², not by σₓ."),
         "b": (
             "100 times as much",
-            "-log p(x | z) is ‖x - g(z)‖² / 2σ² and a constant. Multiply by σ²: beside ½‖x - g(z)‖² stands σ²·KL.",
+            "-log p(x | z) is ‖x - g(z)‖² / 2σₓ² and a constant. Multiply by σₓ²: beside ½‖x - g(z)‖² stands σₓ²·KL.",
             True,
         ),
         "c": (
             "The same: β is 1 in both",
-            "In both the loss is the negative ELBO, of two different models. σ chooses how much an error costs.",
+            "In both the loss is the negative ELBO, of two different models. σₓ chooses how much an error costs.",
         ),
     },
 )

@@ -23,5 +23,5 @@ def first_weights(images: Tensor) -> VAE:
 
 def train(*, seed: int, n_steps: int, checkpoint: str | os.PathLike[str]) -> tuple[VAE, History]:
     """Train on the importance-weighted bound, from the stored weights of `vae_mnist`."""
-    how = {"learning_rate": 5e-4, "n_importance": 5, "label": "iwae_mnist"}
+    how = {"batch_size": 100, "learning_rate": 5e-4, "n_importance": 5, "label": "iwae_mnist"}
     return fit(first_weights, seed=seed, n_steps=n_steps, checkpoint=checkpoint, **how)

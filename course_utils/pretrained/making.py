@@ -27,6 +27,7 @@ RECIPES = (
     "autoencoder_mnist_16d",
     "judge_mnist",
     "vae_mnist",
+    "vae_mnist_silent",
     "iwae_mnist",
     "cvae_mnist",
     "judge_creatures",

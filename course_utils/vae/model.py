@@ -156,7 +156,8 @@ class ConditionalVAE(VAE):
         columns = conditions[:, None] if conditions.ndim == 1 else conditions
         if columns.ndim != 2 or columns.shape[1] != len(self.n_values):
             raise ValueError(
-                f"conditions must have shape (batch, {len(self.n_values)}), got {tuple(conditions.shape)}"
+                f"conditions must have one row per example, shape {self._shape_of_conditions()}, "
+                f"got {tuple(conditions.shape)}"
             )
         for place, (column, n) in enumerate(zip(columns.T, self.n_values, strict=True)):
             if ((column < 0) | (column >= n)).any():
@@ -187,6 +188,9 @@ class ConditionalVAE(VAE):
         """One x for each condition, with z from the prior; `draw` and `generator` as in `VAE.sample`."""
         output = self.output(self._prior(len(conditions), generator), conditions)
         return self.likelihood.sample(output, generator=generator) if draw else self.likelihood.mean(output)
+
+    def _shape_of_conditions(self) -> str:
+        return "(batch,)" if len(self.n_values) == 1 else f"(batch, {len(self.n_values)})"
 
     def _rows(self, conditions: Tensor, n: int, name: str) -> Tensor:
         numbers = self.one_hot(conditions)

@@ -141,6 +141,22 @@ def normal_activity(mean, logvar, threshold):
             "rounded_distribution",
             lambda x, s: Bernoulli(s.sigmoid(), validate_args=False).log_prob(x).sum((1, 2)),
         ),
+        (
+            ch04.reconstruction,
+            "offset",
+            lambda x, s: (x * (s.sigmoid() + 1e-8).log() + (1 - x) * (1 - s.sigmoid() + 1e-8).log()).sum(
+                (1, 2)
+            ),
+        ),
+        (ch04.reconstruction, "overflow", lambda x, s: (x * s - torch.log(1 + torch.exp(s))).sum((1, 2))),
+        (ch04.free_bits, "each_example_mean", lambda kls, free: (torch.relu(kls - free) + free).mean()),
+        (
+            ch04.same_style,
+            "both_repeated",
+            lambda model, x, labels, wanted: model.decode(
+                model.encode(x, labels).mean.repeat(len(wanted), 1), wanted.repeat(len(x))
+            ).view(len(x), len(wanted), *x.shape[1:]),
+        ),
         (ch04.reconstruction, "mean_over_pixels", lambda x, s: Bernoulli(logits=s).log_prob(x).mean((1, 2))),
         (
             ch04.importance_estimate,

@@ -282,7 +282,7 @@ def test_conditions_are_checked():
     assert model.sample(good, generator=seeded()).shape == (2, 2)
     with pytest.raises(ValueError, match=r"conditions\[:, 1\] must be from 0 to 1, got 0 to 2"):
         model.one_hot(torch.tensor([[0, 0], [1, 2]]))
-    with pytest.raises(ValueError, match=r"conditions must have shape \(batch, 2\)"):
+    with pytest.raises(ValueError, match=r"conditions must have one row per example, shape \(batch, 2\)"):
         model.one_hot(torch.tensor([0, 1]))
     with pytest.raises(TypeError, match=r"integers"):
         model.one_hot(torch.zeros(2, 2))
