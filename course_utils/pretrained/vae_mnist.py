@@ -24,7 +24,7 @@ DATA = (
     "once with seed 0"
 )
 SEED = 0
-SEEDS: dict[int, float] = {}  # log p(x) on the test set
+SEEDS = {0: -85.6292}  # log p(x) on the test set
 N_STEPS = 300_000  # 500 epochs of batches of 100
 
 

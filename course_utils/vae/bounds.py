@@ -171,7 +171,8 @@ def log_marginal_likelihood(
     check_finite(check_tensor(x, "x"), "x")
     warn_if_grey(model, x)
     at_once = min(k, ROWS_AT_ONCE)
-    log_probs, errors = [], []
+    # Filled in place: small tensors that stay, made between large ones that go, would leave holes in the memory.
+    log_prob, error = torch.empty(2, len(x), dtype=x.dtype, device=x.device)
     with training.threads(1):
         for rows in torch.arange(len(x)).split(max(1, ROWS_AT_ONCE // at_once)):
             part = (x[rows], *(c[rows] for c in condition))
@@ -181,11 +182,11 @@ def log_marginal_likelihood(
                     for draws in torch.arange(k).split(at_once)
                 ]
             ).double()  # (k, rows)
-            log_prob = iwae_bound(log_weights)
-            relative = (log_weights - log_prob).exp()  # weights over their mean
-            log_probs.append(log_prob)
-            errors.append(relative.std(0, correction=0) / math.sqrt(k))
-    return LogMarginal(torch.cat(log_probs).to(x.dtype), torch.cat(errors).to(x.dtype))
+            bound = iwae_bound(log_weights)
+            relative = (log_weights - bound).exp()  # weights over their mean
+            log_prob[rows] = bound.to(x.dtype)
+            error[rows] = (relative.std(0, correction=0) / math.sqrt(k)).to(x.dtype)
+    return LogMarginal(log_prob, error)
 
 
 def log_likelihood(model: VAE, x: Tensor, output: Tensor) -> Tensor:

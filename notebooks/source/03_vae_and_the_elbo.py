@@ -521,7 +521,7 @@ print(f"1/784 = {1 / d:.4f}")
 # %% slideshow={"slide_type": "fragment"}
 print(f"½ log 2π for each of 784 pixels: {784 * 0.5 * math.log(2 * math.pi):.0f} nats")  # NBVAL_CHECK_OUTPUT
 
-# %% [markdown] slideshow={"slide_type": "fragment"}
+# %% [markdown] slideshow={"slide_type": "subslide"}
 # **Black and white pixels.** Where every pixel $x_j$ is 0 or 1, the decoder gives a probability $p_j$ for each, a coin of its own (a **Bernoulli**
 # variable), and $\log p(x \mid z) = \sum_j \big(x_j \log p_j + (1 - x_j) \log (1 - p_j)\big)$. The negative of this sum is called the **binary
 # cross-entropy**. To make grey pixels black and white, throw a coin for each, with the grey value as its probability: to **binarise**.
@@ -1072,7 +1072,7 @@ plots.show(
     "density, with the eight clusters as dark spots in a thin film that fills the whole disc, and the moons as streaks in it; "
     "draws of the VAE, dense on the clusters, many scattered over the film.",
 )
-# %% slideshow={"slide_type": "fragment"}
+# %% slideshow={"slide_type": "subslide"}
 for name, points_there in (("VAE's draws", drawn), ("unseen data", test_plane)):
     nearest = torch.cdist(points_there, plane_data).min(1).values
     print(f"{name}: {(nearest > 3 * x_std).double().mean():.0%} farther than 3 σ_x from all training data")
@@ -1271,7 +1271,7 @@ plots.show(
 #
 # > **Check**, with the slope of the trained decoder, measured by a small step.
 
-# %% slideshow={"slide_type": "fragment"}
+# %% slideshow={"slide_type": "subslide"}
 model = trained["ELBO"][0]
 with torch.no_grad():
     mean, logvar = model.encode(moons.images[order])
