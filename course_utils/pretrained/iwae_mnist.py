@@ -12,7 +12,7 @@ from course_utils.vae import VAE
 __all__ = ["DATA", "N_STEPS", "SEED", "SEEDS", "build", "first_weights", "measure", "train"]
 
 SEED = 0
-SEEDS: dict[int, float] = {}  # log p(x) on the test set
+SEEDS = {0: -84.8594}  # log p(x) on the test set
 N_STEPS = 60_000  # 100 epochs of batches of 100, after the 500 of vae_mnist
 
 
