@@ -106,8 +106,8 @@ plots.show(
         n_columns=12,
         row_labels=["grey", "one draw", "another"],
     ),
-    alt="Twelve test digits in three rows: grey; black and white, drawn from the grey values; drawn once more. The draws differ "
-    "in single pixels along the edges of the strokes.",
+    alt="Twelve test digits in three rows: grey; black and white, drawn from the grey values; "
+    "drawn once more. The draws differ in single pixels along the edges of the strokes.",
 )
 
 # %% [markdown] slideshow={"slide_type": "subslide"}
@@ -158,8 +158,9 @@ ax.set(xlabel="step", ylabel="ELBO (nats per digit)", ylim=(-170, -85))
 ax.legend(loc="lower right")
 plots.show(
     ax,
-    alt="Two curves rise steeply and then flatten: the bound of the training batches, which jitters, and that of the test digits, "
-    "a smooth line of squares along it. The test curve crosses -100 about halfway and still rises a little at the end.",
+    alt="Two curves rise steeply and then flatten: the bound of the training batches, which "
+    "jitters, and that of the test digits, a smooth line of squares along it. The test curve "
+    "crosses -100 about halfway and still rises a little at the end.",
 )
 
 # %% slideshow={"slide_type": "subslide"}
@@ -191,8 +192,9 @@ rows = {"test digit": few, "mean": model.likelihood.mean(output)}
 rows["drawn pixels"] = model.likelihood.sample(output, generator=generator)
 plots.show(
     plots.plot_images(torch.cat(list(rows.values())), n_columns=12, row_labels=list(rows)),
-    alt="Three rows: twelve binarised test digits; their reconstructions as means, smooth and easy to read, with soft edges; and as "
-    "drawn pixels, with single pixels missing or added along the strokes.",
+    alt="Three rows: twelve binarised test digits; their reconstructions as means, smooth and "
+    "easy to read, with soft edges; and as drawn pixels, with single pixels missing or added "
+    "along the strokes.",
 )
 
 # %% slideshow={"slide_type": "subslide"}
@@ -202,8 +204,9 @@ means, drawn = model.likelihood.mean(output), model.likelihood.sample(output, ge
 shown = torch.cat([means[:12], drawn[:12], few])
 plots.show(
     plots.plot_images(shown, n_columns=12, row_labels=["mean", "drawn pixels", "test digits"]),
-    alt="Codes from the prior, decoded: a row of means, and the drawn pixels of the same codes below it. About half are "
-    "clearly digits, others a stroke between two digits. The last row has test digits for comparison.",
+    alt="Codes from the prior, decoded: a row of means, and the drawn pixels of the same codes "
+    "below it. About half are clearly digits, others a stroke between two digits. The last "
+    "row has test digits for comparison.",
 )
 
 # %% slideshow={"slide_type": "subslide"}
@@ -252,8 +255,9 @@ for ax, values, name in zip(axes, (price, mean.var(0)), ("KL (nats)", "variance 
     ax.set(xlabel="dimension of $z$, by its KL", ylabel=name)
 plots.show(
     figure,
-    alt="Two bar charts over the 32 dimensions, sorted by KL. Left: thirteen bars of one to two and a half nats, then nothing visible. Right: "
-    "the variance of the mean, near 1 for the same dimensions and 0 for the rest.",
+    alt="Two bar charts over the 32 dimensions, sorted by KL. Left: thirteen bars of one to two "
+    "and a half nats, then nothing visible. Right: the variance of the mean, near 1 for the "
+    "same dimensions and 0 for the rest.",
 )
 
 # %% [markdown] slideshow={"slide_type": "fragment"}
@@ -273,8 +277,9 @@ names = [f"$z_{{{k}}}$: {price[k]:.1f} nats" for k in rows]
 _, ax = plt.subplots(figsize=(6.4, 2.8))
 plots.show(
     plots.plot_images(model.decode(z).detach(), n_columns=7, row_labels=names, ax=ax),
-    alt="Four rows of seven decoded pictures of a 6 whose code changes in one number. In the rows of active dimensions its "
-    "loop, its width or its slant change, and at some ends it turns into a 1, a 2 or an 8. In the last row all seven are alike.",
+    alt="Four rows of seven decoded pictures of a 6 whose code changes in one number. In the rows "
+    "of active dimensions its loop, its width or its slant change, and at some ends it turns "
+    "into a 1, a 2 or an 8. In the last row all seven are alike.",
 )
 
 # %% [markdown] slideshow={"slide_type": "fragment"}
@@ -339,8 +344,8 @@ codes = twin.encode(data.binarize(test_images[:3000], generator=generator)).mean
 ranks = Normal(0.0, 1.0).cdf(codes)  # the share of the prior below each code
 
 # %% slideshow={"slide_type": "subslide"}
-figure, axes = plt.subplots(1, 2, figsize=(8.2, 3.4))
-plots.plot_points(ranks[:300], test_labels[:300], ax=axes[0], size=8, alpha=1)
+figure, axes = plt.subplots(1, 2, figsize=(8, 3.2))
+plots.plot_points(ranks[:250], test_labels[:250], ax=axes[0], size=8, alpha=1)
 plots.plot_images(twin.decode(grid), n_columns=10, gap=0, ax=axes[1])
 axes[1].images[0].set_extent((0, 1, 0, 1))
 axes[0].legend(markerscale=3, loc="center right", bbox_to_anchor=(-0.3, 0.5), fontsize=9)
@@ -349,9 +354,11 @@ for ax, name in zip(axes, ("means of test digits", "decoded prior"), strict=True
     ax.set(xlim=(0, 1), ylim=(0, 1), xticks=[0, 0.5, 1], yticks=[0, 0.5, 1], aspect="equal")
 plots.show(
     figure,
-    alt="Left: the means of 300 test digits in ten colours, over shares of the prior: 1 along the top edge, 0 in the lower right corner, 8 "
-    "in the lower left, 2 and 6 in the middle; 4, 7 and 9 share a region, and so do 3 and 5, and 5 and 8. Right: 100 decoded codes in the same "
-    "places, digits that change shape step by step, blurred where one turns into another.",
+    alt="Left: the means of 250 test digits in ten colours, over shares of the prior: 1 along the "
+    "top edge, 0 in the lower right corner, 8 in the lower left, 2 and 6 in the middle; 4, 7 "
+    "and 9 share a region, and so do 3 and 5, and 5 and 8. Right: 100 decoded codes in the "
+    "same places, digits that change shape step by step, blurred where one turns into "
+    "another.",
 )
 
 # %% [markdown] slideshow={"slide_type": "subslide"}
@@ -525,7 +532,7 @@ family = dict(zip(BETAS, pretrained.load("beta_mnist"), strict=True))  # β to V
 rate, distortion = {}, {}
 print("   β    rate   distortion     ELBO   σ of the code")
 for beta, member in family.items():
-    terms = vae.elbo_terms(member, test_x, n_samples=4, generator=generator)
+    terms = vae.elbo_terms(member, test_x, n_samples=2, generator=generator)
     rate[beta], distortion[beta] = terms.kl.mean().item(), -terms.reconstruction.mean().item()
     sigma = (0.5 * member.encode(test_x).logvar).exp().mean()
     elbo = -(distortion[beta] + rate[beta])
@@ -565,8 +572,9 @@ ax.set(xlabel="rate $R$ (nats)", ylabel="distortion $D$ (nats)", ylim=(138, 158)
 ax.legend()
 plots.show(
     ax,
-    alt="Distortion over rate, a convex curve through seven points: steep on the left from β = 8 to 2, bending at β = 1, nearly flat "
-    "from 0.25 on to β = 0 far on the right. A dashed line of slope -1 touches it at β = 1 and lies below it elsewhere.",
+    alt="Distortion over rate, a convex curve through seven points: steep on the left from β = 8 "
+    "to 2, bending at β = 1, nearly flat from 0.25 on to β = 0 far on the right. A dashed "
+    "line of slope -1 touches it at β = 1 and lies below it elsewhere.",
 )
 
 # %% [markdown] slideshow={"slide_type": "subslide"}
@@ -601,9 +609,10 @@ axes[0].set_ylabel("$z_2$")
 axes[2].legend(markerscale=3, loc="upper left", bbox_to_anchor=(1, 1), fontsize=9)
 plots.show(
     figure,
-    alt="Three maps of 250 test digits on the same axes, the clouds of 40 of them as ellipses. At β = 0 the points reach furthest out and no "
-    "ellipse is large enough to see; at β = 1 the ellipses are small and mostly apart; at β = 8 the points have drawn together "
-    "and the large ellipses overlap.",
+    alt="Three maps of 250 test digits on the same axes, the clouds of 40 of them as ellipses. At "
+    "β = 0 the points reach furthest out and no ellipse is large enough to see; at β = 1 the "
+    "ellipses are small and mostly apart; at β = 8 the points have drawn together and the "
+    "large ellipses overlap.",
 )
 
 # %% [markdown] slideshow={"slide_type": "subslide"}
@@ -636,9 +645,10 @@ samples = torch.cat([torch.ones(5, 28, 28), *(right[i][:5] for i in few)])
 plots.plot_images(samples, n_columns=5, ax=axes[1], title="codes from the prior")
 plots.show(
     figure,
-    alt="Left, a test 7, a 0 and a 4 with two decoded draws of z each, for β = 0, 1 and 8: the two draws look alike, and the rows too; "
-    "the 4 comes back as a 9 in all of them. Right, five codes from the prior, decoded for each β: the same digits at β = 1 and 8, "
-    "a little more blurred at 8; at β = 0 the last is another digit.",
+    alt="Left, a test 7, a 0 and a 4 with two decoded draws of z each, for β = 0, 1 and 8: the "
+    "two draws look alike, and the rows too; the 4 comes back as a 9 in all of them. Right, "
+    "five codes from the prior, decoded for each β: the same digits at β = 1 and 8, a little "
+    "more blurred at 8; at β = 0 the last is another digit.",
 )
 
 # %% [markdown] slideshow={"slide_type": "subslide"}
@@ -804,9 +814,10 @@ right.set(xlabel="dimension of $z$, by its KL", ylabel="KL (nats)", title="at th
 right.legend()
 plots.show(
     figure,
-    alt="Left, the KL during the training: without a remedy it stays near 0 at first and ends near 1; with warm-up it shoots up and settles "
-    "near 3; with free bits it ends above 4. Right, the KL of the eight dimensions at the end: without a remedy one pays about "
-    "1.1 nats and seven nothing; with warm-up three pay; with free bits all eight pay almost exactly 0.5.",
+    alt="Left, the KL during the training: without a remedy it stays near 0 at first and ends "
+    "near 1; with warm-up it shoots up and settles near 3; with free bits it ends above 4. "
+    "Right, the KL of the eight dimensions at the end: without a remedy one pays about 1.1 "
+    "nats, seven nothing; with warm-up three pay; with free bits all eight pay about 0.5.",
 )
 
 # %% [markdown] slideshow={"slide_type": "subslide"}
@@ -823,11 +834,11 @@ plots.show(
 # ### A slow start, or a trap?
 # 500 steps are half a pass over the data. Perhaps the code only needs more time.
 #
-# > **Predict.** Six times as many steps, and no remedy: more code? What if $z$ gets four times as many numbers? Or $\beta = 4$, with the same warm-up as above?
+# > **Predict.** Four times as many steps, and no remedy: more code? What if $z$ gets four times as many numbers? Or $\beta = 4$, with the same warm-up as above?
 
 # %% slideshow={"slide_type": "fragment"}
 print("by seed:             active   over 0.1 nats          KL (nats)    ELBO (nats)")
-print_row("3,000 steps", [train_small(0, n_steps=3_000)])
+print_row("2,000 steps", [train_small(0, n_steps=2_000)])
 print_row("32 numbers in z", [train_small(0, latent_dim=32)])
 print_row("β = 4, warm-up", [train_small(0, beta=4.0, warm_up=350)])
 
@@ -924,8 +935,8 @@ speck[n, low + 1, (left + 8).clamp(max=27)] = 1
 rows = {"a 7": sevens, "longer tail": longer, "speck": speck}
 plots.show(
     plots.plot_images(torch.cat([x[:10] for x in rows.values()]), n_columns=10, row_labels=list(rows)),
-    alt="Ten sevens in three rows: as they are; with one more pixel below the end of the tail, which one hardly notices; and with "
-    "a single white pixel of its own at the lower right.",
+    alt="Ten sevens in three rows: as they are; with one more pixel below the end of the tail, "
+    "which one hardly notices; and with a single white pixel of its own at the lower right.",
 )
 
 # %% [markdown] slideshow={"slide_type": "subslide"}
@@ -1045,9 +1056,10 @@ _, ax = plt.subplots(figsize=(6.4, 4.1))
 ax.set_anchor("E")  # the labels need the room
 plots.show(
     plots.plot_images(torch.cat(list(rows.values())), n_columns=6, row_labels=list(rows), ax=ax),
-    alt="Six rows of six. Test digits; two rows of training digits that share their code, mostly the same digit, in two columns "
-    "(the 9 and the 5) others as well; their averages, soft and in places two digits at once; the decodings with two numbers in z, "
-    "hard to tell from those averages; the decodings with 32 numbers, much clearer",
+    alt="Six rows of six. Test digits; two rows of training digits that share their code, mostly "
+    "the same digit, in two columns (the 9 and the 5) others as well; their averages, soft "
+    "and in places two digits at once; the decodings with two numbers in z, hard to tell from "
+    "those averages; the decodings with 32 numbers, much clearer",
 )
 
 # %% [markdown] slideshow={"slide_type": "subslide"}
@@ -1152,8 +1164,8 @@ plots.show(
     plots.plot_images(
         torch.cat([row[:7] for row in rows.values()]), n_columns=7, row_labels=list(rows), ax=ax
     ),
-    alt="Seven samples, some of them no clear digit, and below each the nearest training digit, which has about "
-    "its place and slant but often other strokes.",
+    alt="Seven samples, some of them no clear digit, and below each the nearest training digit, "
+    "which has about its place and slant but often other strokes.",
 )
 
 # %% [markdown] slideshow={"slide_type": "subslide"}
@@ -1211,8 +1223,10 @@ for name in ("samples", "test digits"):
 _, ax = plt.subplots(figsize=(6.4, 2.9))
 plots.show(
     plots.plot_images(torch.cat(list(rows.values())), n_columns=6, row_labels=list(rows), ax=ax),
-    alt="Two pairs of rows: six samples and below each its best combination of 20 training digits, similar in the clear cases, ragged or quite "
-    "different where the sample is an odd shape; six test digits and their combinations, similar but frayed, as with several strokes laid over each other",
+    alt="Two pairs of rows: six samples and below each its best combination of 20 training "
+    "digits, similar in the clear cases, ragged or quite different where the sample is an odd "
+    "shape; six test digits and their combinations, similar but frayed, as with several "
+    "strokes laid over each other",
 )
 
 # %% [markdown] slideshow={"slide_type": "subslide"}
@@ -1368,14 +1382,15 @@ rows = {f"{kind}: walk": walk(models[0], 6) for kind, models in trained.items()}
 rows |= {f"{kind}: N(0, I)": random for kind in trained}
 with torch.no_grad():
     decoded = [trained[name.split(":")[0]][0].decode(z).clamp(0, 1) for name, z in rows.items()]
-_, ax = plt.subplots(figsize=(6.2, 3.9))
+_, ax = plt.subplots(figsize=(5.8, 3.6))
 ax.set_anchor("E")  # the labels need the room
 plots.show(
     plots.plot_images(torch.cat(decoded), n_columns=6, row_labels=list(rows), ax=ax),
-    alt="Six rows of six decoded pictures. Walks: the autoencoder's full moon stays nearly full for most of the way, then fades into a crescent; "
-    "that of the VAE with σₓ = 0.3 is grey halfway; with σₓ = 1 the edge of the shadow moves across the disc, softly. "
-    "Codes from N(0, I): speckled, broken or grey discs from the autoencoder, some grey discs among moons with σₓ = 0.3, "
-    "moons of all phases with σₓ = 1.",
+    alt="Six rows of six decoded pictures. Walks: the autoencoder's full moon stays nearly full "
+    "for most of the way, then fades into a crescent; that of the VAE with σₓ = 0.3 is grey "
+    "halfway; with σₓ = 1 the edge of the shadow moves across the disc, softly. Codes from "
+    "N(0, I): speckled, broken or grey discs from the autoencoder, some grey discs among "
+    "moons with σₓ = 0.3, moons of all phases with σₓ = 1.",
 )
 
 # %% slideshow={"slide_type": "subslide"}
@@ -1391,9 +1406,9 @@ for ax, (kind, models) in zip(axes, trained.items(), strict=True):
 axes[0].set_ylabel("nearest phase")
 plots.show(
     figure,
-    alt="Three panels, five lines in each: the phase of the nearest moon along the walk, beside the even walk from 1 to 0.1. "
-    "Autoencoder: the lines stay high, then drop steeply, at different places, and most of the middle has "
-    "no dots, so is no moon. VAE with σₓ = 0.3: three lines are like that, two go down in steps. σₓ = 1: all five lines follow the even walk closely, with dots all along.",
+    alt="Three panels of five lines, the phase along the walk. Autoencoder: high, then a steep drop, "
+    "with hardly a moon between. σₓ = 0.3: three lines are like that, two go down in steps. "
+    "σₓ = 1: all five follow the even walk, with moons all along.",
 )
 
 # %% [markdown] slideshow={"slide_type": "subslide"}
@@ -1434,7 +1449,7 @@ for kind, models in trained.items():
 # > **Predict.** The half moon has a sharp edge: from one pixel to the next its brightness falls by 1. By how much in the
 # > reconstructions?
 
-# %% slideshow={"slide_type": "fragment"}
+# %% slideshow={"slide_type": "subslide"}
 half = data.moon_phases(phases=torch.tensor([0.5]), size=20).images
 shown, steepest = [half], {"true": "1.00"}
 with torch.no_grad():
@@ -1443,12 +1458,17 @@ with torch.no_grad():
         middle = back[:, 10, 4:16]  # the row of pixels across the middle of the disc
         steepest[kind] = span(middle.diff(dim=1).abs().amax(1).tolist(), ".2f")
         shown.append(back[:1].clamp(0, 1))
-print("steepest step between neighbouring pixels:", steepest)
+print("steepest step between neighbouring pixels")
+for kind, step in steepest.items():
+    print(f"{kind:>14}: {step}")
+
+# %% slideshow={"slide_type": "fragment"}
 _, ax = plt.subplots(figsize=(7, 2.1))
 plots.show(
     plots.plot_images(torch.cat(shown), n_columns=4, ax=ax, title="     ".join(["true", *trained])),
-    alt="Four half moons: the true one with a sharp straight edge; the autoencoder's with an edge about a pixel wide; then "
-    "σₓ = 0.3, a little softer; and σₓ = 1, with a grey band of several pixels.",
+    alt="Four half moons: the true one with a sharp straight edge; the autoencoder's with an edge "
+    "about a pixel wide; then σₓ = 0.3, a little softer; and σₓ = 1, with a grey band of "
+    "several pixels.",
 )
 
 # %% [markdown] slideshow={"slide_type": "subslide"}
@@ -1482,9 +1502,10 @@ _, ax = plt.subplots(figsize=(9.6, 1.9))
 ax.set_anchor("E")
 plots.show(
     plots.plot_images(torch.cat(decoded), n_columns=12, row_labels=list(others), ax=ax),
-    alt="Three walks of twelve pictures. Autoencoder with tanh: nearly full moons, a sudden half moon, then crescents, all of them "
-    "clean. VAE with tanh: moons whose phase falls evenly. VAE on two bands: the dark side of the disc fades through "
-    "all greys, a crossfade; there is no half moon.",
+    alt="Three walks of twelve pictures. Autoencoder with tanh: nearly full moons, a sudden half "
+    "moon, then crescents, all of them clean. VAE with tanh: moons whose phase falls evenly. "
+    "VAE on two bands: the dark side of the disc fades through all greys, a crossfade; there "
+    "is no half moon.",
 )
 
 # %% [markdown] slideshow={"slide_type": "subslide"}
@@ -1561,8 +1582,9 @@ pictures = conditional.decode(z.repeat_interleave(10, 0), torch.arange(10).repea
 _, ax = plt.subplots(figsize=(5.4, 1.7))
 plots.show(
     plots.plot_images(pictures, n_columns=10, ax=ax),
-    alt="Three rows, one for each code, and ten columns, one for each digit asked for, from 0 to 9. The pictures are the digits of their "
-    "columns; within a row they share slant, width and boldness.",
+    alt="Three rows, one for each code, and ten columns, one for each digit asked for, from 0 to "
+    "9. The pictures are the digits of their columns; within a row they share slant, width "
+    "and boldness.",
 )
 
 # %% slideshow={"slide_type": "subslide"}
@@ -1607,8 +1629,9 @@ plots.plot_images(
 )
 plots.show(
     ax,
-    alt="Three rows. On the left a test digit, then ten digits from 0 to 9 decoded from its code. Within a row they are alike in slant, "
-    "width and boldness; from row to row these differ. In the row of a 3 with curls some digits are smudged.",
+    alt="Three rows. On the left a test digit, then ten digits from 0 to 9 decoded from its code. "
+    "Within a row they are alike in slant, width and boldness; from row to row these differ. "
+    "In the row of a 3 with curls some digits are smudged.",
 )
 
 # %% [markdown] slideshow={"slide_type": "fragment"}
@@ -1710,8 +1733,9 @@ for name, values in data.CREATURE_ATTRIBUTES.items():
 row = data.creatures(8, generator=generator)
 plots.show(
     plots.plot_images(row.images, n_columns=8),
-    alt="Eight small creatures in a row, all different: large and small, round, square and triangular, in several colours, with "
-    "stripes, spots or neither, one to three eyes, none to two horns, under a sun or a moon.",
+    alt="Eight small creatures in a row, all different: large and small, round, square and "
+    "triangular, in several colours, with stripes, spots or neither, one to three eyes, none "
+    "to two horns, under a sun or a moon.",
 )
 
 # %% [markdown] slideshow={"slide_type": "subslide"}
@@ -1760,11 +1784,12 @@ for row in rows:
         pictures.append(creature_vae.decode(z.expand(len(asked), -1), asked))
 
 # %% slideshow={"slide_type": "subslide"}
-_, ax = plt.subplots(figsize=(5.6, 3.4))
+_, ax = plt.subplots(figsize=(5, 3))
 plots.show(
     plots.plot_images(torch.cat(pictures), n_columns=5, ax=ax, row_labels=[", ".join(row) for row in rows]),
-    alt="Four rows of a green round creature with two eyes by day. Row by row it changes its size and its body, its colour, its pattern and the "
-    "time of day, the number of its eyes and of its horns; the place of the creature and the sun stay, but at night the moon is on the "
+    alt="Four rows of a green round creature with two eyes by day. Row by row it changes its size "
+    "and its body, its colour, its pattern and the time of day, the number of its eyes and of "
+    "its horns; the place of the creature and the sun stay, but at night the moon is on the "
     "other side.",
 )
 
@@ -1841,8 +1866,9 @@ pictures = creature_vae.sample(asked.repeat_interleave(5, 0), generator=generato
 _, ax = plt.subplots(figsize=(5.4, 1.3))
 plots.show(
     plots.plot_images(pictures, n_columns=5, ax=ax),
-    alt="Five pictures of a large yellow triangle with two horns: "
-    "the sun changes sides, the creature stands further left or right, and its pupils look elsewhere; here and there are two pale suns.",
+    alt="Five pictures of a large yellow triangle with two horns: the sun changes sides, the "
+    "creature stands further left or right, and its pupils look elsewhere; here and there are "
+    "two pale suns.",
 )
 
 # %% [markdown] slideshow={"slide_type": "subslide"}
@@ -1857,21 +1883,22 @@ def in_words(combination):
     return ", ".join(f"{value} {name}" if name in numbered else value for name, value in combination.items())
 
 
-# %% slideshow={"slide_type": "fragment"}
+# %% slideshow={"slide_type": "subslide"}
 rows = []
 for combination in HELD_OUT:
     true = data.creatures(2, only=combination, generator=generator)
     drawn = creature_vae.sample(true.attributes, generator=generator)
     rows += [true.images, torch.ones(1, 3, 24, 24), drawn]
 labels = [in_words(combination) for combination in HELD_OUT]
-_, ax = plt.subplots(figsize=(5.4, 2.5))
+_, ax = plt.subplots(figsize=(5, 2.3))
 plots.show(
     plots.plot_images(
         torch.cat(rows), n_columns=5, ax=ax, row_labels=labels, title="true" + 26 * " " + "drawn"
     ),
-    alt="Four rows, two true creatures at the left and two drawn ones at the right. Red ones with two horns and blue ones with "
-    "three eyes mostly come out as asked, a little softer, each with a sun and a place of its own. Those asked to be square at night are rounded, and the triangles that "
-    "should be spotted have few spots or none.",
+    alt="Four rows, two true creatures at the left and two drawn ones at the right. Red ones with "
+    "two horns and blue ones with three eyes mostly come out as asked, a little softer, each "
+    "with a sun and a place of its own. Those asked to be square at night are rounded, and "
+    "the triangles that should be spotted have few spots or none.",
 )
 
 # %% [markdown] slideshow={"slide_type": "subslide"}
@@ -1911,7 +1938,7 @@ print(f"on true creatures the judge is right at least {worst:.2%} of the time, f
 # ### Where it fails
 # Of 1,000 combinations from training, the five pictures in which the judge believes least:
 
-# %% slideshow={"slide_type": "fragment"}
+# %% slideshow={"slide_type": "subslide"}
 asked = draw_attributes(1_000, without=HELD_OUT, generator=generator)
 drawn = creature_vae.sample(asked, generator=generator)
 heads = creature_judge.probabilities(drawn).values()
@@ -1923,8 +1950,8 @@ plots.show(
     plots.plot_images(
         torch.cat([true[worst], drawn[worst]]), n_columns=5, ax=ax, row_labels=["true", "drawn"]
     ),
-    alt="Five true creatures, and below them what was drawn for the same attributes: body, colour and horns are right, but the "
-    "eyes are smeared, so that their number cannot be told.",
+    alt="Five true creatures, and below them what was drawn for the same attributes: body, colour "
+    "and horns are right, but the eyes are smeared, so that their number cannot be told.",
 )
 
 # %% slideshow={"slide_type": "subslide"}
