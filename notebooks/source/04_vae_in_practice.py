@@ -100,12 +100,10 @@ ch04.recall_k.answer(...)
 # %% slideshow={"slide_type": "subslide"}
 test_x = data.binarize(test_images, generator=generator)  # (10000, 28, 28), one draw of each test digit
 again = data.binarize(test_images[:12], generator=generator)
+names = ["grey", "one draw", "another"]
+shown = torch.cat([test_images[:12], test_x[:12], again])
 plots.show(
-    plots.plot_images(
-        torch.cat([test_images[:12], test_x[:12], again]),
-        n_columns=12,
-        row_labels=["grey", "one draw", "another"],
-    ),
+    plots.plot_images(shown, n_columns=12, row_labels=names),
     alt="Twelve test digits in three rows: grey; black and white, drawn from the grey values; "
     "drawn once more. The draws differ in single pixels along the edges of the strokes.",
 )
@@ -244,7 +242,8 @@ order = price.argsort(descending=True)
 active = vae.active_units(model, test_x)  # (32,)
 print(f"{int(active.sum())} of 32 units are active")
 print(
-    f"they pay {price[active].sum() / price.sum():.1%} of the KL; the largest of the others pays {price[~active].max():.4f}"
+    f"they pay {price[active].sum() / price.sum():.1%} of the KL;",
+    f"the largest of the others pays {price[~active].max():.4f}",
 )
 
 # %% slideshow={"slide_type": "subslide"}
@@ -1159,11 +1158,10 @@ for name, (distance, _) in nearest.items():
 
 # %% slideshow={"slide_type": "subslide"}
 rows = {"sample": x["samples"], "its nearest": images[nearest["samples"].which]}
+shown = torch.cat([row[:7] for row in rows.values()])
 _, ax = plt.subplots(figsize=(6, 1.6))
 plots.show(
-    plots.plot_images(
-        torch.cat([row[:7] for row in rows.values()]), n_columns=7, row_labels=list(rows), ax=ax
-    ),
+    plots.plot_images(shown, n_columns=7, row_labels=list(rows), ax=ax),
     alt="Seven samples, some of them no clear digit, and below each the nearest training digit, "
     "which has about its place and slant but often other strokes.",
 )
@@ -1784,9 +1782,10 @@ for row in rows:
         pictures.append(creature_vae.decode(z.expand(len(asked), -1), asked))
 
 # %% slideshow={"slide_type": "subslide"}
+labels = [", ".join(row) for row in rows]
 _, ax = plt.subplots(figsize=(5, 3))
 plots.show(
-    plots.plot_images(torch.cat(pictures), n_columns=5, ax=ax, row_labels=[", ".join(row) for row in rows]),
+    plots.plot_images(torch.cat(pictures), n_columns=5, ax=ax, row_labels=labels),
     alt="Four rows of a green round creature with two eyes by day. Row by row it changes its size "
     "and its body, its colour, its pattern and the time of day, the number of its eyes and of "
     "its horns; the place of the creature and the sun stay, but at night the moon is on the "
@@ -1890,11 +1889,10 @@ for combination in HELD_OUT:
     drawn = creature_vae.sample(true.attributes, generator=generator)
     rows += [true.images, torch.ones(1, 3, 24, 24), drawn]
 labels = [in_words(combination) for combination in HELD_OUT]
+title = "true" + 26 * " " + "drawn"
 _, ax = plt.subplots(figsize=(5, 2.3))
 plots.show(
-    plots.plot_images(
-        torch.cat(rows), n_columns=5, ax=ax, row_labels=labels, title="true" + 26 * " " + "drawn"
-    ),
+    plots.plot_images(torch.cat(rows), n_columns=5, ax=ax, row_labels=labels, title=title),
     alt="Four rows, two true creatures at the left and two drawn ones at the right. Red ones with "
     "two horns and blue ones with three eyes mostly come out as asked, a little softer, each "
     "with a sun and a place of its own. Those asked to be square at night are rounded, and "
@@ -1945,11 +1943,10 @@ heads = creature_judge.probabilities(drawn).values()
 belief = torch.stack([head.gather(1, asked[:, [i]])[:, 0] for i, head in enumerate(heads)]).prod(0)
 worst = belief.argsort()[:5]
 true = data.creatures(attributes=asked, generator=generator).images
+shown = torch.cat([true[worst], drawn[worst]])
 _, ax = plt.subplots(figsize=(5.4, 2.0))
 plots.show(
-    plots.plot_images(
-        torch.cat([true[worst], drawn[worst]]), n_columns=5, ax=ax, row_labels=["true", "drawn"]
-    ),
+    plots.plot_images(shown, n_columns=5, ax=ax, row_labels=["true", "drawn"]),
     alt="Five true creatures, and below them what was drawn for the same attributes: body, colour "
     "and horns are right, but the eyes are smeared, so that their number cannot be told.",
 )
@@ -1958,9 +1955,8 @@ plots.show(
 for name, pictures in (("true", true), ("drawn", drawn)):
     sharp = (pictures.diff(dim=3).abs() > 0.3).double().mean().item()
     print(f"{name:>5}: {sharp:.1%} of the steps from a pixel to the next are larger than 0.3")
-print(
-    f"all seven attributes as asked, says the judge: {(creature_judge.predict(drawn) == asked).all(1).double().mean():.1%}"
-)
+all_right = (creature_judge.predict(drawn) == asked).all(1).double().mean()
+print(f"all seven attributes as asked, says the judge: {all_right:.1%}")
 
 # %% [markdown] slideshow={"slide_type": "fragment"}
 # The model is asked for one picture and sometimes mixes two: a pale sun on both sides of the sky, or an eye with a smear instead of a pupil. The side of the sun has two
