@@ -644,10 +644,10 @@ samples = torch.cat([torch.ones(5, 28, 28), *(right[i][:5] for i in few)])
 plots.plot_images(samples, n_columns=5, ax=axes[1], title="codes from the prior")
 plots.show(
     figure,
-    alt="Left, a test 7, a 0 and a 4 with two decoded draws of z each, for β = 0, 1 and 8: the "
-    "two draws look alike, and the rows too; the 4 comes back as a 9 in all of them. Right, "
-    "five codes from the prior, decoded for each β: the same digits at β = 1 and 8, a little "
-    "more blurred at 8; at β = 0 the last is another digit.",
+    alt="Left, a test 7, a 0 and a 4 with two decoded draws of z each, for β = 0, 1 and 8: the two "
+    "draws look alike, and the rows too; the 4 comes back as a 9 in all of them. Right, five codes "
+    "from the prior, decoded for each β: four blurred shapes between two digits and a clear 1; "
+    "some of the blurred ones change with β.",
 )
 
 # %% [markdown] slideshow={"slide_type": "subslide"}
@@ -1783,7 +1783,7 @@ for row in rows:
 
 # %% slideshow={"slide_type": "subslide"}
 labels = [", ".join(row) for row in rows]
-_, ax = plt.subplots(figsize=(5, 3))
+_, ax = plt.subplots(figsize=(5.6, 3))
 plots.show(
     plots.plot_images(torch.cat(pictures), n_columns=5, ax=ax, row_labels=labels),
     alt="Four rows of a green round creature with two eyes by day. Row by row it changes its size "
