@@ -476,7 +476,7 @@ print(f"{'Burda et al., table 1: IWAE':30}{'':8}{-85.54:23.2f}{9_840_000:12,}")
 #
 # - The two are ahead of the published figures of their kind, with 500 and 600 passes over the data against 3,280. That is not because we know a better bound. Ours have another activation (SiLU;
 #   theirs was tanh), other first weights, a warm-up, a learning rate that falls smoothly, and averaged weights; each row is one training. A figure like this one belongs to a *recipe*, not
-#   to "the VAE". How much one item of it can matter, section 4.4 shows.
+#   to "the VAE". How much a recipe can matter, section 4.4 shows.
 # - The second one has the lower ELBO and the higher estimate. It was never asked for a Gaussian $q$ that fits closely, only for weights whose mean is good. So a model trained on
 #   $\mathcal L_5$ must be judged by an estimate.
 # - All the figures use *dynamic* binarisation. Tables with one fixed binarisation of MNIST exist too, with other values. The two must not be mixed.
@@ -875,7 +875,7 @@ for name in ("vae_mnist_silent", "vae_mnist"):
 
 # %% [markdown] slideshow={"slide_type": "fragment"}
 # The same network, the same objective, a better bound with more KL: by the sign in the table above, the silent one was in the trap, and a million updates did not get it out. (The two differ
-# in the size of their batches as well, and each is one training.) So the question of section 4.1 is open again: its 13 active units may be thrift, or not. Train
+# in the size of their batches and in the learning rate as well, and each is one training.) So the question of section 4.1 is open again: its 13 active units may be thrift, or not. Train
 # it once more with `warm_up=400`, and you will know more.
 
 # %% [markdown] slideshow={"slide_type": "skip"}
