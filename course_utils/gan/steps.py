@@ -1,0 +1,132 @@
+"""One step of each player. They stay apart, so that a loop shows how they alternate."""
+
+from collections.abc import Callable
+
+import torch
+from torch import Generator, Tensor, nn
+from torch.func import functional_call
+
+from course_utils.gan.losses import LOSSES, Loss
+from course_utils.gan.networks import LatentGenerator
+from course_utils.gan.penalties import Discriminator
+from course_utils.validation import check_count
+
+__all__ = ["discriminator_step", "generator_step", "unrolled"]
+
+
+def discriminator_step(
+    discriminator: nn.Module,
+    generator_network: LatentGenerator,
+    optimizer: torch.optim.Optimizer,
+    real: Tensor,
+    *,
+    loss: Loss = LOSSES["non_saturating"],
+    penalty: Callable[[Discriminator, Tensor, Tensor], Tensor] | None = None,
+    generator: Generator | None = None,
+) -> Tensor:
+    """Improve the discriminator once on a batch; the generator's weights and gradients stay as they are.
+
+    Args:
+        discriminator: takes examples, gives one logit each.
+        generator_network: makes the fakes, as many as there are real examples.
+        optimizer: of the discriminator.
+        real: (batch, ...).
+        loss: of both players.
+        penalty: a function of (discriminator, real, fake), whose value is added to the loss.
+        generator: of z.
+
+    Returns:
+        The loss without the penalty, (), detached.
+    """
+    with torch.no_grad():  # the fakes are data here: no gradient goes back into the generator
+        fake = generator_network(generator_network.draw_z(len(real), generator=generator))
+    value = loss.discriminator(discriminator(real), discriminator(fake))
+    total = value if penalty is None else value + penalty(discriminator, real, fake)
+    optimizer.zero_grad()
+    total.backward()
+    optimizer.step()
+    return value.detach()
+
+
+def generator_step(
+    discriminator: nn.Module,
+    generator_network: LatentGenerator,
+    optimizer: torch.optim.Optimizer,
+    real: Tensor,
+    *,
+    loss: Loss = LOSSES["non_saturating"],
+    unroll: Callable[[Tensor, Tensor], Discriminator] | None = None,
+    generator: Generator | None = None,
+) -> Tensor:
+    """Improve the generator once; the discriminator's weights and gradients stay as they are.
+
+    Args:
+        discriminator: takes examples, gives one logit each.
+        generator_network: makes as many fakes as there are real examples.
+        optimizer: of the generator.
+        real: (batch, ...); only its length matters, unless the loss is paired or something is unrolled.
+        loss: of both players.
+        unroll: a function of (real, fake) that gives the discriminator to face instead; see `unrolled`.
+        generator: of z.
+
+    Returns:
+        The generator's loss, (), detached.
+    """
+    fake = generator_network(generator_network.draw_z(len(real), generator=generator))
+    opponent = discriminator if unroll is None else unroll(real, fake)
+    value = loss.generator(opponent(real), opponent(fake)) if loss.paired else loss.generator(opponent(fake))
+    optimizer.zero_grad()
+    value.backward(inputs=list(generator_network.parameters()))  # so the discriminator collects nothing
+    optimizer.step()
+    return value.detach()
+
+
+def unrolled(
+    discriminator: nn.Module,
+    optimizer: torch.optim.Optimizer,
+    real: Tensor,
+    fake: Tensor,
+    *,
+    n_steps: int = 5,
+    loss: Loss = LOSSES["non_saturating"],
+) -> Discriminator:
+    """What the discriminator would be after some more steps on these examples; the generator can look ahead.
+
+    The steps are differentiable, so the generator's gradient takes the discriminator's answer into account. The
+    discriminator itself does not change.
+
+    NOTE: the paper differentiates through Adam. Here each step is gradient descent, scaled by Adam's present
+    second moments, which are held constant.
+
+    Args:
+        discriminator: takes examples, gives one logit each.
+        optimizer: of the discriminator; an Adam that has made a step, or plain SGD.
+        real: (batch, ...).
+        fake: (batch, ...), with the generator's graph.
+        n_steps: how far to look ahead.
+        loss: of both players.
+
+    Source: Metz, Poole, Pfau and Sohl-Dickstein (2017), Unrolled generative adversarial networks, section 2.2.
+    """
+    weights: dict[str, Tensor] = dict(discriminator.named_parameters())
+    rates = {name: _rate(optimizer, weight) for name, weight in weights.items()}
+    for _ in range(check_count(n_steps, "n_steps")):
+        logits = [functional_call(discriminator, weights, (x,)) for x in (real, fake)]
+        gradients = torch.autograd.grad(
+            loss.discriminator(*logits), list(weights.values()), create_graph=True
+        )
+        weights = {
+            name: weight - rates[name] * gradient
+            for (name, weight), gradient in zip(weights.items(), gradients, strict=True)
+        }
+    return lambda x: functional_call(discriminator, weights, (x,))
+
+
+def _rate(optimizer: torch.optim.Optimizer, weight: Tensor) -> Tensor | float:
+    """The learning rate of each number of a weight: Adam's divides by the root of the mean squared gradient."""
+    group = next(group for group in optimizer.param_groups if any(weight is p for p in group["params"]))
+    state = optimizer.state.get(weight, {})
+    if "exp_avg_sq" not in state:
+        return group["lr"]
+    correction = 1 - group["betas"][1] ** float(state["step"])
+    return group["lr"] / ((state["exp_avg_sq"] / correction).sqrt() + group["eps"])
