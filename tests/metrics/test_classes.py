@@ -1,0 +1,29 @@
+import math
+
+import pytest
+import torch
+from scipy import stats
+
+from course_utils.metrics import class_entropy
+
+
+def test_it_is_the_entropy_of_the_shares():
+    labels = torch.tensor([0] * 5 + [2] * 3 + [3])
+    assert class_entropy(labels, 5) == pytest.approx(stats.entropy([5, 0, 3, 1, 0]))
+    assert class_entropy(torch.arange(70) % 7, 7) == pytest.approx(math.log(7))
+    assert class_entropy(torch.full((9,), 3), 10) == 0
+
+
+def test_labels_drawn_evenly_are_a_little_below_the_largest():
+    labels = torch.randint(10, (400, 500), generator=torch.Generator().manual_seed(0))
+    gaps = torch.tensor([math.log(10) - class_entropy(row, 10) for row in labels])
+    assert abs(gaps.mean() - 9 / 1_000) < 4 * gaps.std() / math.sqrt(400)
+
+
+def test_labels_that_do_not_fit_are_named():
+    with pytest.raises(TypeError, match=r"labels must be a tensor of integers, got torch.float32"):
+        class_entropy(torch.zeros(3), 2)
+    with pytest.raises(ValueError, match="labels must be from 0 to 1, got values from -1 to 2"):
+        class_entropy(torch.tensor([-1, 2]), 2)
+    with pytest.raises(ValueError, match=r"labels must have shape \(n,\), n at least 1"):
+        class_entropy(torch.zeros(0, dtype=torch.int64), 2)
