@@ -68,8 +68,8 @@ def fit_gan(
         generator: for mini-batches, z and penalties; PyTorch's global one if None.
         checkpoint: a file; if it exists, the training goes on from there, bit for bit as if never stopped.
         checkpoint_every: rounds between saves.
-        measure: called as `measure(generator_network)` without gradients (with the averaged one, if there is an
-            average), gives numbers by name to record.
+        measure: called as `measure(generator_network)` in evaluation mode without gradients (with the averaged one,
+            if there is an average), gives numbers by name to record.
         measure_every: rounds between those calls; there is one after the last round in any case.
         record_every: rounds between the entries of the losses.
         label: name of the training, for the progress bar.
@@ -95,6 +95,13 @@ def fit_gan(
     n_generator = check_count(n_generator, "n_generator", minimum=0)
     n_unrolled = check_count(n_unrolled, "n_unrolled", minimum=0)
     decay_from = check_number(decay_from, "decay_from", minimum=0)
+    clip = None if clip is None else check_number(clip, "clip", above=0)
+    for penalty in penalties:
+        if not isinstance(penalty, Penalty):
+            raise TypeError(
+                f'penalties must be a list of Penalty, got {penalty!r} in it; [Penalty("r1", 0.5)] is one'
+            )
+        check_count(penalty.every, "every of a penalty")
     measure_every = check_count(measure_every, "measure_every")
     record_every = check_count(record_every, "record_every")
 
@@ -154,8 +161,10 @@ def fit_gan(
                 history.record(None, **{name: float(value) for name, value in losses.items()})
             if measure is not None and ((step + 1) % measure_every == 0 or step + 1 == n_steps):
                 current: Any = generator_network if average is None else averaged.module
-                with torch.no_grad():
-                    history.record(None, **measure(current))
+                was_training = current.training
+                with torch.no_grad():  # in evaluation mode, so that a batch norm learns nothing from it
+                    history.record(None, **measure(current.eval()))
+                current.train(was_training)
     if average is not None:
         generator_network.load_state_dict(averaged.module.state_dict())
     return history

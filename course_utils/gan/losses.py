@@ -39,8 +39,15 @@ def optimal_discriminator(log_p: Tensor, log_q: Tensor) -> Tensor:
         log_p: log p(x), any shape.
         log_q: log q(x), the same shape.
 
+    Raises:
+        ValueError: if the shapes differ.
+
     Source: Goodfellow et al. (2014), proposition 1.
     """
+    if log_p.shape != log_q.shape:
+        raise ValueError(
+            f"log_p and log_q must be at the same points, got {tuple(log_p.shape)} and {tuple(log_q.shape)}"
+        )
     return torch.sigmoid(log_p - log_q)
 
 
@@ -144,7 +151,7 @@ def relativistic_discriminator_loss(real_scores: Tensor, fake_scores: Tensor) ->
 
     Source: Jolicoeur-Martineau (2018), The relativistic discriminator, equation 3 (paired).
     """
-    return softplus(_difference(fake_scores, real_scores)).mean()
+    return softplus(-_difference(real_scores, fake_scores)).mean()
 
 
 def relativistic_generator_loss(real_scores: Tensor, fake_scores: Tensor) -> Tensor:
@@ -162,13 +169,13 @@ def relativistic_generator_loss(real_scores: Tensor, fake_scores: Tensor) -> Ten
     return softplus(_difference(real_scores, fake_scores)).mean()
 
 
-def _difference(a: Tensor, b: Tensor) -> Tensor:
-    if a.shape != b.shape:
+def _difference(real_scores: Tensor, fake_scores: Tensor) -> Tensor:
+    if real_scores.shape != fake_scores.shape:
         raise ValueError(
-            "real_scores and fake_scores are compared pair by pair and must have one shape, "
-            f"got {tuple(a.shape)} and {tuple(b.shape)}; draw as many fakes as there are real examples"
+            "real_scores and fake_scores are compared pair by pair and must have one shape, got "
+            f"{tuple(real_scores.shape)} and {tuple(fake_scores.shape)}; draw as many fakes as there are real examples"
         )
-    return a - b
+    return real_scores - fake_scores
 
 
 class Loss(NamedTuple):

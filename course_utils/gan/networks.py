@@ -48,7 +48,7 @@ class LatentGenerator(nn.Module):
     def draw_z(self, n_samples: int, *, generator: Generator | None = None) -> Tensor:
         """(n_samples, latent_dim) from the prior, on the device of the weights and of their dtype."""
         shape = (check_count(n_samples, "n_samples"), self.latent_dim)
-        weight = next(self.parameters())
+        weight = next(self.parameters(), torch.empty(0))
         if self.prior == "normal":
             return torch.randn(shape, generator=generator, dtype=weight.dtype, device=weight.device)
         return 2 * torch.rand(shape, generator=generator, dtype=weight.dtype, device=weight.device) - 1
@@ -79,7 +79,7 @@ def dcgan_generator(image_shape: Sequence[int], latent_dim: int = 100, *, width:
     Source: Radford, Metz and Chintala (2016), Unsupervised representation learning with DCGANs, section 3.
     """
     channels, start, n_doublings = _dcgan_shape(image_shape)
-    width = check_count(width, "width")
+    latent_dim, width = check_count(latent_dim, "latent_dim"), check_count(width, "width")
     n_in = width * 2 ** (n_doublings - 1)
     layers: list[nn.Module] = [
         nn.Unflatten(1, (latent_dim, 1, 1)),

@@ -11,6 +11,7 @@ import torch
 from torch import Generator, Tensor, nn
 from torch.nn.utils.parametrizations import spectral_norm
 
+from course_utils.networks import LinearStack
 from course_utils.validation import check_choice, check_count, check_number
 
 __all__ = [
@@ -35,11 +36,20 @@ def input_gradient(discriminator: Discriminator, x: Tensor) -> Tensor:
     Args:
         discriminator: takes (batch, ...), gives one number per example.
         x: (batch, ...).
+
+    Raises:
+        ValueError: if the discriminator gives several numbers per example, whose gradients would be added up.
     """
     x = x.detach().requires_grad_()
     with torch.enable_grad():
-        (gradient,) = torch.autograd.grad(discriminator(x).sum(), x, create_graph=True)
-    return gradient.flatten(1)
+        scores = discriminator(x)
+        if scores.numel() > len(x):
+            raise ValueError(
+                "the discriminator must give one number per example, "
+                f"got {tuple(scores.shape)} for {len(x)} examples"
+            )
+        (gradient,) = torch.autograd.grad(scores.sum(), x, create_graph=True)
+    return gradient.reshape(len(x), -1)
 
 
 def gradient_penalty(
@@ -159,11 +169,16 @@ def spectrally_normalized(discriminator: nn.Module) -> nn.Module:
 
     PyTorch's `spectral_norm` estimates it by one power iteration in each forward pass of the training.
 
+    Raises:
+        ValueError: if there is no such layer, as in a stack of models.
+
     Source: Miyato et al. (2018), Spectral normalization for generative adversarial networks, equation 8.
     """
-    for layer in list(discriminator.modules()):
-        if isinstance(layer, nn.Linear | nn.Conv2d):
-            spectral_norm(layer)
+    layers = [layer for layer in discriminator.modules() if isinstance(layer, nn.Linear | nn.Conv2d)]
+    if not layers:
+        raise ValueError("discriminator must have layers of the class nn.Linear or nn.Conv2d, got none")
+    for layer in layers:
+        spectral_norm(layer)
     return discriminator
 
 
@@ -199,7 +214,8 @@ class MinibatchDiscrimination(nn.Module):
         n_inputs: number of features of an example.
         n_kernels: number of such sums, appended to the features.
         kernel_dim: length of each row M.
-        group_size: rows of a batch that are compared with one another; the whole batch if None.
+        group_size: rows of a batch that are compared with one another; the whole batch if None. Rows of different
+            models of a stack are never compared.
 
     Source: Salimans et al. (2016), Improved techniques for training GANs, section 3.2.
     """
@@ -214,9 +230,10 @@ class MinibatchDiscrimination(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """(batch, n_inputs + n_kernels) for x (batch, n_inputs)."""
-        size = self.group_size or len(x)
-        if len(x) % size:
-            raise ValueError(f"a batch must hold whole groups of {size} examples, got {len(x)} rows")
+        n_rows = len(x) // (len(self.project.weight) if isinstance(self.project, LinearStack) else 1)
+        size = self.group_size or n_rows
+        if n_rows % size:
+            raise ValueError(f"a batch must hold whole groups of {size} examples, got {n_rows} rows")
         rows = self.project(x).reshape(len(x) // size, size, self.n_kernels, -1)
         apart = (rows[:, :, None] - rows[:, None]).abs().sum(-1)  # (groups, size, size, n_kernels)
         closeness = torch.exp(-apart).sum(2) - 1  # without itself

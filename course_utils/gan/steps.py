@@ -37,9 +37,18 @@ def discriminator_step(
 
     Returns:
         The loss without the penalty, (), detached.
+
+    Raises:
+        TypeError: if the generator is no `LatentGenerator`.
+        ValueError: if it makes examples of another shape or dtype than the real ones.
     """
     with torch.no_grad():  # the fakes are data here: no gradient goes back into the generator
-        fake = generator_network(generator_network.draw_z(len(real), generator=generator))
+        fake = _fakes(generator_network, len(real), generator)
+    if fake.shape != real.shape or fake.dtype != real.dtype:
+        raise ValueError(
+            f"real must be like what the generator makes, {tuple(fake.shape)} of {fake.dtype}, "
+            f"got {tuple(real.shape)} of {real.dtype}"
+        )
     value = loss.discriminator(discriminator(real), discriminator(fake))
     total = value if penalty is None else value + penalty(discriminator, real, fake)
     optimizer.zero_grad()
@@ -71,12 +80,16 @@ def generator_step(
 
     Returns:
         The generator's loss, (), detached.
+
+    Raises:
+        TypeError: if the generator is no `LatentGenerator`.
     """
-    fake = generator_network(generator_network.draw_z(len(real), generator=generator))
+    fake = _fakes(generator_network, len(real), generator)
     opponent = discriminator if unroll is None else unroll(real, fake)
     value = loss.generator(opponent(real), opponent(fake)) if loss.paired else loss.generator(opponent(fake))
     optimizer.zero_grad()
-    value.backward(inputs=list(generator_network.parameters()))  # so the discriminator collects nothing
+    own = [weight for weight in generator_network.parameters() if weight.requires_grad]
+    value.backward(inputs=own)  # so the discriminator collects nothing
     optimizer.step()
     return value.detach()
 
@@ -106,9 +119,14 @@ def unrolled(
         n_steps: how far to look ahead.
         loss: of both players.
 
+    Raises:
+        ValueError: if the optimizer is of another network.
+
     Source: Metz, Poole, Pfau and Sohl-Dickstein (2017), Unrolled generative adversarial networks, section 2.2.
     """
-    weights: dict[str, Tensor] = dict(discriminator.named_parameters())
+    weights: dict[str, Tensor] = {
+        name: weight for name, weight in discriminator.named_parameters() if weight.requires_grad
+    }
     rates = {name: _rate(optimizer, weight) for name, weight in weights.items()}
     for _ in range(check_count(n_steps, "n_steps")):
         logits = [functional_call(discriminator, weights, (x,)) for x in (real, fake)]
@@ -122,9 +140,21 @@ def unrolled(
     return lambda x: functional_call(discriminator, weights, (x,))
 
 
+def _fakes(generator_network: LatentGenerator, n_samples: int, generator: Generator | None) -> Tensor:
+    if not isinstance(generator_network, LatentGenerator):
+        raise TypeError(
+            f"generator_network must be a LatentGenerator, got {type(generator_network).__name__}; "
+            "LatentGenerator(network, latent_dim) makes one"
+        )
+    return generator_network(generator_network.draw_z(n_samples, generator=generator))
+
+
 def _rate(optimizer: torch.optim.Optimizer, weight: Tensor) -> Tensor | float:
     """The learning rate of each number of a weight: Adam's divides by the root of the mean squared gradient."""
-    group = next(group for group in optimizer.param_groups if any(weight is p for p in group["params"]))
+    groups = [group for group in optimizer.param_groups if any(weight is p for p in group["params"])]
+    if not groups:
+        raise ValueError("optimizer must be the discriminator's, got one that lacks some of its weights")
+    group = groups[0]
     state = optimizer.state.get(weight, {})
     if "exp_avg_sq" not in state:
         return group["lr"]
