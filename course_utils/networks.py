@@ -12,14 +12,17 @@ from typing import Any, TypeVar
 import torch
 from torch import Tensor, nn
 from torch.nn.functional import pixel_unshuffle
+from torch.nn.utils.fusion import fuse_conv_bn_eval, fuse_linear_bn_eval
 
 from course_utils.validation import check_count, check_finite, check_tensor
 
 __all__ = [
     "LinearStack",
     "apply_in_batches",
+    "check_image_shape",
     "conv_decoder",
     "conv_encoder",
+    "fold_batch_norm",
     "mlp",
     "stack_models",
     "start_output_at",
@@ -75,7 +78,7 @@ def conv_encoder(
     Raises:
         ValueError: if a side is not divisible by 4, or a number is below 1.
     """
-    channels, height, side = _check_image_shape(image_shape)
+    channels, height, side = check_image_shape(image_shape)
     latent_dim, width = check_count(latent_dim, "latent_dim"), check_count(width, "width")
     grey = [nn.Unflatten(1, (1, height))] if len(image_shape) == 2 else []
     return nn.Sequential(
@@ -114,7 +117,7 @@ def conv_decoder(
     Raises:
         ValueError: if a side is not divisible by 4, or a number is below 1.
     """
-    channels, height, side = _check_image_shape(image_shape)
+    channels, height, side = check_image_shape(image_shape)
     latent_dim, width = check_count(latent_dim, "latent_dim"), check_count(width, "width")
     grey = [nn.Flatten(1, 2)] if len(image_shape) == 2 else []
     return nn.Sequential(
@@ -184,6 +187,30 @@ def start_output_at(network: nn.Sequential, mean_image: Tensor) -> None:
     for inverse in inverses:
         target = inverse(target)
     bias.copy_(target)
+
+
+def fold_batch_norm(network: nn.Sequential) -> nn.Sequential:
+    """Return a copy for evaluation, each batch norm put into the linear or convolutional layer before it.
+
+    With fixed statistics a batch norm only scales and shifts each output, which that layer can do itself.
+
+    Raises:
+        ValueError: if a batch norm does not follow such a layer directly.
+    """
+    layers: list[Any] = []
+    for layer in copy.deepcopy(network).eval():
+        if isinstance(layer, nn.BatchNorm2d) and layers and isinstance(layers[-1], nn.Conv2d):
+            layers[-1] = fuse_conv_bn_eval(layers[-1], layer)
+        elif isinstance(layer, nn.BatchNorm1d) and layers and isinstance(layers[-1], nn.Linear):
+            layers[-1] = fuse_linear_bn_eval(layers[-1], layer)
+        elif isinstance(layer, nn.BatchNorm1d | nn.BatchNorm2d):
+            raise ValueError(
+                f"network must have each batch norm right after a linear or convolutional layer, got {layer} after "
+                f"{layers[-1] if layers else 'nothing'}"
+            )
+        else:
+            layers.append(layer)
+    return nn.Sequential(*layers)
 
 
 class LinearStack(nn.Module):
@@ -315,8 +342,8 @@ def apply_in_batches(function: Callable[[Tensor], Tensor], x: Tensor, *, size: i
     return torch.cat([function(part) for part in x.split(check_count(size, "size"))])
 
 
-def _check_image_shape(image_shape: Sequence[int]) -> tuple[int, int, int]:
-    """Return (channels, height, width) if two halvings are possible."""
+def check_image_shape(image_shape: Sequence[int]) -> tuple[int, int, int]:
+    """Return (channels, height, width), 1 for grey images, if two halvings are possible, else raise."""
     shape = [check_count(size, "image_shape") for size in image_shape]
     if len(shape) not in (2, 3) or shape[-2] % 4 or shape[-1] % 4:
         raise ValueError(

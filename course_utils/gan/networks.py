@@ -6,7 +6,7 @@ from typing import Literal
 import torch
 from torch import Generator, Tensor, nn
 
-from course_utils.networks import conv_decoder, conv_encoder
+from course_utils.networks import check_image_shape, conv_encoder
 from course_utils.validation import check_choice, check_count
 
 __all__ = [
@@ -148,17 +148,37 @@ def dcgan_weights(network: nn.Module) -> nn.Module:
 def pixelshuffle_generator(
     image_shape: Sequence[int], latent_dim: int = 64, *, width: int = 16
 ) -> LatentGenerator:
-    """A generator that a CPU trains quickly: `networks.conv_decoder` with LeakyReLU and a sigmoid.
+    """A generator that a CPU trains quickly: ordinary 3×3 convolutions, each before a PixelShuffle; batch norm, ReLU.
+
+    The batch norm comes before the shuffle, so that `networks.fold_batch_norm` can put it into the convolution.
 
     Args:
-        image_shape: (height, width) or (channels, height, width); sides divisible by 4.
+        image_shape: (height, width) of grey images, or (channels, height, width); sides divisible by 4.
         latent_dim: numbers in z.
-        width: channels after the first PixelShuffle.
+        width: half the channels after the first PixelShuffle.
+
+    Raises:
+        ValueError: if a side is not divisible by 4, or a number is below 1.
     """
-    network = conv_decoder(
-        latent_dim, image_shape, width=width, activation=lambda: nn.LeakyReLU(0.2), output=nn.Sigmoid
-    )
-    return LatentGenerator(network, latent_dim)
+    channels, height, side = check_image_shape(image_shape)
+    latent_dim, width = check_count(latent_dim, "latent_dim"), check_count(width, "width")
+    n_first = 4 * width * (height // 4) * (side // 4)
+    layers: list[nn.Module] = [
+        nn.Linear(latent_dim, n_first, bias=False),
+        nn.BatchNorm1d(n_first),
+        nn.ReLU(),
+        nn.Unflatten(1, (4 * width, height // 4, side // 4)),
+        nn.Conv2d(4 * width, 8 * width, 3, padding=1, bias=False),
+        nn.BatchNorm2d(8 * width),
+        nn.PixelShuffle(2),  # (batch, 2·width, height/2, side/2)
+        nn.ReLU(),
+        nn.Conv2d(2 * width, 4 * channels, 3, padding=1),
+        nn.PixelShuffle(2),  # (batch, channels, height, side)
+        nn.Sigmoid(),
+    ]
+    if len(image_shape) == 2:
+        layers.append(nn.Flatten(1, 2))
+    return LatentGenerator(nn.Sequential(*layers), latent_dim)
 
 
 def conv_discriminator(image_shape: Sequence[int], *, width: int = 32) -> nn.Sequential:
