@@ -2,6 +2,7 @@
 
 from course_utils.widgets.elbo_explorer import ELBOExplorer
 from course_utils.widgets.em_stepper import EMStepper
+from course_utils.widgets.gan_playground import GANPlayground
 from course_utils.widgets.latent_explorer import LatentExplorer
 
-__all__ = ["ELBOExplorer", "EMStepper", "LatentExplorer"]
+__all__ = ["ELBOExplorer", "EMStepper", "GANPlayground", "LatentExplorer"]
