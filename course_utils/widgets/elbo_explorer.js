@@ -19,8 +19,6 @@ function doubles(bytes) {
   return new Float64Array(bytes.buffer.slice(bytes.byteOffset, bytes.byteOffset + bytes.byteLength));
 }
 
-const asPath = (points) => points.map(([x, y], i) => `${i ? "L" : "M"}${x.toFixed(2)} ${y.toFixed(2)}`).join("");
-
 class Explorer {
   constructor(model, el) {
     this.model = model;
@@ -67,7 +65,7 @@ class Explorer {
     const root = (this.root = widgetRoot(el, "elbo-explorer", "the bound and its gap, for a q that you drag", BARS_STYLE + STYLE));
     const top = element(root, "div", { class: "row" });
     this.modelSelect = addSelect(top, "Decoder", "decoder", this.names, (name) => this.choose({ model: name }));
-    const rows = this.x.map((row, i) => `${i}: ${row.map((value) => value.toFixed(2).replace("-", "−")).join(", ")}`);
+    const rows = this.x.map((row, i) => `${i}: ${row.map((value) => minus(value.toFixed(2))).join(", ")}`);
     this.xSelect = addSelect(top, "x", "number and value of x", rows, () => this.choose({ index: this.xSelect.selectedIndex }));
     this.playButton = addButton(top, "Optimise q", "climb to the highest bound, or pause", () => (this.playing ? this.stop() : this.play()));
     const source = this.encoded() ? "the q that the encoder gives for this x" : "q is the prior";
@@ -93,7 +91,7 @@ class Explorer {
     this.curve = element(this.window, "path", { fill: "none", stroke: "currentColor", "stroke-width": 2 });
     this.covered = element(this.window, "path", { class: "elbo-covered", fill: "none", stroke: q, "stroke-width": 6, "stroke-opacity": 0.6, "stroke-linecap": "round" });
     this.centre = element(this.window, "circle", { r: 5, fill: q });
-    this.marks = this.d === 2 ? [-2, 0, 2].map((z) => [z, element(this.window, "text", { class: "elbo-mark" }, `z = ${z}`.replace("-", "−"))]) : [];
+    this.marks = this.d === 2 ? [-2, 0, 2].map((z) => [z, element(this.window, "text", { class: "elbo-mark" }, minus(`z = ${z}`))]) : [];
     this.dots = this.x.map(() => element(map, "circle", { class: "elbo-dot", fill: "currentColor" }));
     this.ring = element(map, "circle", { class: "elbo-chosen", r: 9, fill: "none", stroke: bound, "stroke-width": 3 });
     this.space.node.addEventListener("click", (event) => this.chooseNearest(...this.space.place(event)));
@@ -120,16 +118,9 @@ class Explorer {
   buildHandles(color) {
     const handle = (tag, name, more, drag) => {
       const node = element(this.plot, tag, { class: `handle ${name}`, fill: color, stroke: "white", "stroke-width": 2, ...more });
-      let off = null; // from the pointer to where the handle points
-      node.addEventListener("pointerdown", (event) => {
-        event.preventDefault();
-        (node.tabIndex < 0 ? this.widthHandle : node).focus();
-        node.setPointerCapture(event.pointerId);
-        this.stop();
-        off = Number(node.dataset.z) - this.pointed(event);
-      });
-      node.addEventListener("pointermove", (event) => off !== null && drag(this.pointed(event) + off));
-      for (const end of ["pointerup", "pointercancel"]) node.addEventListener(end, () => (off = null));
+      const focus = () => (node.tabIndex < 0 ? this.widthHandle : node).focus();
+      carry(node, { at: (event) => this.pointed(event), from: () => Number(node.dataset.z), to: drag, focus });
+      node.addEventListener("pointerdown", () => this.stop());
       return node;
     };
     const slider = (label) => ({ tabindex: 0, role: "slider", "aria-label": label });
@@ -137,19 +128,8 @@ class Explorer {
     this.leftHandle = handle("path", "elbo-left", { "aria-hidden": "true" }, widen);
     this.widthHandle = handle("path", "elbo-width", slider("standard deviation of q"), widen);
     this.meanHandle = handle("circle", "elbo-mean", { r: 10, ...slider("mean of q") }, (z) => this.put(z, this.q[1]));
-    this.listenToKeys(this.meanHandle, (by) => this.put(this.q[0] + 0.02 * by, this.q[1]));
-    this.listenToKeys(this.widthHandle, (by) => this.put(this.q[0], this.q[1] + 0.04 * by));
-  }
-
-  listenToKeys(node, move) {
-    node.addEventListener("keydown", (event) => {
-      const by = { ArrowLeft: -1, ArrowDown: -1, ArrowRight: 1, ArrowUp: 1 }[event.key];
-      if (!by || event.ctrlKey || event.metaKey) return;
-      event.preventDefault();
-      event.stopPropagation(); // JupyterLab would take Shift and an arrow to select cells
-      this.stop();
-      move(event.shiftKey ? 10 * by : by);
-    });
+    listenToArrows(this.meanHandle, (by) => (this.stop(), this.put(this.q[0] + 0.02 * by, this.q[1])));
+    listenToArrows(this.widthHandle, (by) => (this.stop(), this.put(this.q[0], this.q[1] + 0.04 * by)));
   }
 
   /** The z that a pointer is at. */
@@ -288,7 +268,7 @@ class Explorer {
       set(node, { "aria-valuenow": now.toFixed(3), "aria-valuemin": least.toFixed(3), "aria-valuemax": most.toFixed(3) });
     value(this.meanHandle, mean, this.meanLimits);
     value(this.widthHandle, sigma, this.logvarLimits.map((limit) => Math.exp(limit / 2)));
-    this.readout.textContent = `q: mean ${mean.toFixed(3)}, σ ${sigma.toFixed(3)}, log σ² ${logvar.toFixed(3)}`.replaceAll("-", "−");
+    this.readout.textContent = minus(`q: mean ${mean.toFixed(3)}, σ ${sigma.toFixed(3)}, log σ² ${logvar.toFixed(3)}`);
   }
 
   /** Where in its panel the dot of an x is: in the plane, or on the left axis. */

@@ -13,7 +13,6 @@ const BARS_STYLE = `
 .course-widget .nats-bars .number { text-anchor: end; font-variant-numeric: tabular-nums; font-weight: 600; }
 `;
 
-const minus = (text) => text.replace("-", "−");
 const inNats = (value) => minus(value.toFixed(3).replace(/^-(0\.0+)$/, "$1"));
 
 /** Five bars on an axis on which log p(x) has one place, whatever q is: only the nats per pixel change, by halves. */

@@ -73,6 +73,35 @@ function floats(bytes) {
 const rgb = (color) => [1, 3, 5].map((i) => parseInt(color.slice(i, i + 2), 16));
 const isLight = ([r, g, b]) => 0.3 * r + 0.6 * g + 0.1 * b > 128;
 
+const minus = (text) => text.replaceAll("-", "−");
+
+/** The path through some points. */
+const asPath = (points) => points.map(([x, y], i) => `${i ? "L" : "M"}${x.toFixed(2)} ${y.toFixed(2)}`).join("");
+
+/** Let a pointer carry a node along a line: `at` gives where the pointer is, `from` where the node is, `to` puts it. */
+function carry(node, { at, from, to, focus = () => node.focus() }) {
+  let off = null; // from the pointer to where the node is
+  node.addEventListener("pointerdown", (event) => {
+    event.preventDefault();
+    focus();
+    node.setPointerCapture(event.pointerId);
+    off = from() - at(event);
+  });
+  node.addEventListener("pointermove", (event) => off !== null && to(at(event) + off));
+  for (const end of ["pointerup", "pointercancel"]) node.addEventListener(end, () => (off = null));
+}
+
+/** Call `move` with the number of steps that an arrow key asks for: 1 or -1, ten times as many with Shift. */
+function listenToArrows(node, move) {
+  node.addEventListener("keydown", (event) => {
+    const by = { ArrowLeft: -1, ArrowDown: -1, ArrowRight: 1, ArrowUp: 1 }[event.key];
+    if (!by || event.ctrlKey || event.metaKey) return;
+    event.preventDefault();
+    event.stopPropagation(); // JupyterLab would take Shift and an arrow to select cells
+    move(event.shiftKey ? 10 * by : by);
+  });
+}
+
 /** About `count` round numbers between two limits. */
 function ticks(low, high, count = 5) {
   const rough = (high - low) / count;
