@@ -67,8 +67,7 @@ def mode_coverage(samples: Tensor, modes: Tensor, std: float) -> ModeCoverage:
     _check_apart(modes, std)
     n_samples, n_modes = samples.shape[-2], len(modes)
 
-    exact = "donot_use_mm_for_euclid_dist"  # by matrix products, small distances far from 0 would be rounded
-    distance, nearest = torch.cdist(samples, modes, compute_mode=exact).min(-1)  # (..., n)
+    distance, nearest = torch.cdist(samples, modes).min(-1)  # (..., n)
     good = distance <= RADIUS * std
     which = nearest.where(good, n_modes)  # (..., n), the last bin for points of low quality
     bins = torch.zeros(*samples.shape[:-2], n_modes + 1, dtype=torch.int64, device=samples.device)
