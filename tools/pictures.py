@@ -109,6 +109,21 @@ def elbo_explorer(page: Page) -> Iterator[Action]:
     yield from [lambda: None] * 10
 
 
+def gan_playground(page: Page) -> Iterator[Action]:
+    """Let it train: the first rounds in small steps, the later ones in larger ones."""
+    widget = page.locator(".gan-playground")
+    start = widget.get_by_label("train, or pause")
+    yield from [lambda: None] * 5
+    yield from move(page, (centre(start)[0] + 60, centre(start)[1] + 60), centre(start), 4)
+    page.mouse.down()
+    page.mouse.up()
+    reached = "(n) => document.querySelector('.gan-playground').picture.now.rounds >= n"
+    for rounds in (*range(10, 310, 10), *range(330, 1000, 30), *range(1100, 2600, 100)):
+        yield lambda rounds=rounds: page.wait_for_function(reached, arg=rounds, timeout=120_000)
+    start.click()
+    yield from [lambda: None] * 15
+
+
 def centre(locator: Locator) -> tuple[float, float]:
     """Of an element, in pixels of the page."""
     box = locator.bounding_box()
@@ -147,6 +162,11 @@ SCENES = {
         "explorer.index, explorer.mean, explorer.logvar = 3, -2.0, 0.0\n"
         "explorer",
         elbo_explorer,
+    ),
+    "gan_playground": (
+        ".gan-playground",
+        "from course_utils import widgets\nwidgets.GANPlayground(speed=10)",
+        gan_playground,
     ),
     "latent_explorer": (
         ".latent-explorer",

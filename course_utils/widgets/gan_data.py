@@ -1,18 +1,20 @@
 """What GANPlayground's generator can imitate: points on a line or in the plane, all of variance about 1."""
 
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
 
 from course_utils import metrics
 from course_utils.data import gaussian_grid, gaussian_ring, moons_and_ring, two_moons
+from course_utils.validation import check_points
 
-__all__ = ["DATA_SETS", "WINDOW", "DataSet", "measure"]
+__all__ = ["DATA_SETS", "WINDOW", "DataSet", "check_own", "measure"]
 
 WINDOW = 2.5  # what is drawn of each axis: from -WINDOW to WINDOW
 N_REAL = 10_000
+MAX_POINTS = 2_000  # of one's own
 
 
 class DataSet(NamedTuple):
@@ -69,3 +71,15 @@ def measure(points: Tensor, data: DataSet) -> metrics.ModeCoverage | None:
         noise = torch.randn(len(points), 1, generator=torch.Generator().manual_seed(0))
         points, modes = torch.cat([points, data.std * noise], 1), torch.nn.functional.pad(modes, (0, 1))
     return metrics.mode_coverage(points, modes, data.std)
+
+
+def check_own(points: Any) -> Tensor:
+    """The learner's points, (n, d) float32."""
+    x = check_points(points, "points").float()
+    if x.shape[1] > 2 or len(x) > MAX_POINTS or float(x.abs().max()) > WINDOW:
+        raise ValueError(
+            f"points must be (n, 1) or (n, 2), n at most {MAX_POINTS:,}, all from -{WINDOW:g} to {WINDOW:g}, got "
+            f"{tuple(x.shape)} from {float(x.min()):.3g} to {float(x.max()):.3g}; "
+            "(points - points.mean(0)) / points.std(0) brings most points there, .clamp(-2.5, 2.5) all"
+        )
+    return x

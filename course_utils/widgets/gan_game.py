@@ -236,11 +236,14 @@ def check_generator(network: gan.LatentGenerator, d: int) -> Tensor:
     """The z (N_SEEN, latent_dim) of the points that are drawn, if the generator makes points (N_SEEN, d) of them.
 
     Raises:
-        ValueError: if it makes something else.
+        ValueError: if it makes something else, or fails.
     """
     z = network.draw_z(N_SEEN, generator=torch.Generator().manual_seed(0))
-    with in_evaluation(network):
-        made = network(z)
+    try:
+        with in_evaluation(network):
+            made = network(z)
+    except Exception as error:
+        raise ValueError(f"generator fails at z {tuple(z.shape)}: {error}") from error
     if made.shape != (len(z), d):
         raise ValueError(
             f"generator must give points (batch, {d}), as the present data set has, "
@@ -251,9 +254,13 @@ def check_generator(network: gan.LatentGenerator, d: int) -> Tensor:
 
 @torch.no_grad()
 def check_discriminator(network: nn.Module, d: int) -> None:
-    """Raise ValueError unless it gives one number per point (batch, d), or per pack of points."""
-    with in_evaluation(network):
-        judge(network, torch.zeros(BATCH, d))
+    """Raise ValueError unless it gives one number for each of points (batch, d), or for each pack of them."""
+    x = torch.zeros(BATCH, d)
+    try:
+        with in_evaluation(network):
+            judge(network, x)
+    except Exception as error:
+        raise ValueError(f"discriminator fails at points {tuple(x.shape)}: {error}") from error
 
 
 def finite(value: Tensor, name: str) -> float:

@@ -110,33 +110,39 @@ class GanPlane {
   }
 
   drawReal(context, real) {
-    context.fillStyle = this.realColor;
-    context.globalAlpha = 0.7;
-    context.beginPath();
-    for (let i = 0; i < Math.min(SHOWN.real, real.length / 2); i++) {
-      const [x, y] = this.panel.toPixel(real[2 * i], real[2 * i + 1]);
-      context.moveTo(x + 2.2, y);
-      context.arc(x, y, 2.2, 0, 2 * Math.PI);
-    }
-    context.fill();
-    context.globalAlpha = 1;
+    this.stamp(context, real, SHOWN.real, 0.7, (sprite) => {
+      sprite.fillStyle = this.realColor;
+      sprite.arc(0, 0, 2.3, 0, 2 * Math.PI);
+      sprite.fill();
+    });
   }
 
   drawGenerated(context, generated) {
-    context.fillStyle = this.fakeColor;
-    context.strokeStyle = getComputedStyle(this.panel.node).backgroundColor;
-    context.lineWidth = 0.8;
-    context.beginPath();
-    for (let i = 0; i < Math.min(SHOWN.generated, generated.length / 2); i++) {
-      const [x, y] = this.panel.toPixel(generated[2 * i], generated[2 * i + 1]);
-      context.moveTo(x, y - 4);
-      context.lineTo(x + 4, y);
-      context.lineTo(x, y + 4);
-      context.lineTo(x - 4, y);
-      context.closePath();
+    this.stamp(context, generated, SHOWN.generated, 1, (sprite) => {
+      sprite.fillStyle = this.fakeColor;
+      sprite.strokeStyle = getComputedStyle(this.panel.node).backgroundColor;
+      sprite.lineWidth = 0.8;
+      for (const [x, y] of [[0, -4.2], [4.2, 0], [0, 4.2], [-4.2, 0]]) sprite.lineTo(x, y);
+      sprite.closePath();
+      sprite.fill();
+      sprite.stroke();
+    });
+  }
+
+  /** Put a mark, which is drawn once, at each of the first points; many times faster than a path around all. */
+  stamp(context, points, most, opacity, drawMark) {
+    const mark = (this.mark ??= document.createElement("canvas")), ratio = window.devicePixelRatio || 1, size = 12;
+    Object.assign(mark, { width: size * ratio, height: size * ratio }); // also clears it
+    const sprite = mark.getContext("2d");
+    sprite.setTransform(ratio, 0, 0, ratio, (size / 2) * ratio, (size / 2) * ratio);
+    sprite.beginPath();
+    drawMark(sprite);
+    context.globalAlpha = opacity;
+    for (let i = 0; i < Math.min(most, points.length / 2); i++) {
+      const [x, y] = this.panel.toPixel(points[2 * i], points[2 * i + 1]);
+      context.drawImage(mark, x - size / 2, y - size / 2, size, size);
     }
-    context.fill();
-    context.stroke();
+    context.globalAlpha = 1;
   }
 
   drawArrows(context, generated, arrows) {

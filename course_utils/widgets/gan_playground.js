@@ -40,16 +40,18 @@ const STYLE = PLANE_STYLE + `
 .course-widget.gan-playground .gan-start { min-width: 74px; font-weight: 600; }
 .gan-playground .gan-left { flex: 0 1 410px; min-width: 260px; }
 .gan-playground .gan-curves { flex: 1 1 300px; min-width: 260px; }
-.course-widget.gan-playground .gan-curve { min-height: 0; height: 176px; }
+.course-widget.gan-playground .gan-curve { min-height: 0; height: 190px; }
 .gan-playground .gan-controls { flex: 0 1 300px; min-width: 250px; display: grid; gap: 5px; align-content: start; }
 .gan-playground .gan-controls label { display: grid; grid-template-columns: 8.2em 1fr; align-items: center; gap: 6px; }
 .gan-playground .gan-controls select { min-width: 0; }
-.gan-playground .gan-legend { display: flex; flex-wrap: wrap; gap: 0 16px; padding-left: 52px; min-height: 1.4em; font-variant-numeric: tabular-nums; }
-.gan-playground .gan-legend svg { width: 28px; height: 10px; vertical-align: middle; margin-right: 5px; }
-.course-widget.gan-playground [aria-pressed] { padding: 1px 7px; min-height: 26px; font-size: 13px; }
+.gan-playground .gan-curve > svg { overflow: visible; }
+.gan-playground .gan-legend { display: flex; flex-wrap: wrap; gap: 0 14px; font-size: 13px; min-height: 1.4em; font-variant-numeric: tabular-nums; }
+.gan-playground .gan-legend svg { width: 24px; height: 10px; vertical-align: middle; margin-right: 4px; }
+.course-widget.gan-playground .gan-left button { padding: 1px 7px; min-height: 26px; font-size: 13px; }
 .gan-playground [aria-pressed=true] { box-shadow: inset 0 0 0 2px currentColor; }
-.gan-playground [aria-pressed=false] { opacity: 0.7; }
-.gan-playground .message { white-space: pre-wrap; max-height: 7em; overflow-y: auto; }
+.gan-playground .message { white-space: pre-wrap; }
+.gan-playground .gan-hint { font-size: 13px; margin-top: 4px; }
+.gan-playground .gan-hint code { white-space: nowrap; }
 .gan-playground .message.failed { font-family: var(--jp-code-font-family, monospace); font-size: 13px;
   border-left: 4px solid #D55E00; padding-left: 8px; }
 `;
@@ -69,7 +71,7 @@ class RoundCurves {
     this.window = element(this.plot, "svg"); // cuts the curves off at the panel's edges
     this.lines = lines.map((look) => {
       const entry = element(this.legend, "span"), ink = { fill: "none", "stroke-width": 2, ...look };
-      element(element(entry, "svg", { "aria-hidden": "true" }), "path", { d: "M0 5H28", ...ink });
+      element(element(entry, "svg", { "aria-hidden": "true" }), "path", { d: "M0 5H24", ...ink });
       return { path: element(this.window, "path", ink), text: element(entry, "span") };
     });
     this.note = element(this.plot, "text", { "text-anchor": "middle" });
@@ -110,7 +112,7 @@ class Playground {
     this.model = model;
     this.name = Math.random().toString(36).slice(2);
     this.count = 0;
-    this.layers = { real: true, generated: true, heat: true, grid: false, arrows: true };
+    this.layers = { real: true, generated: true, heat: true, grid: true, arrows: true };
     this.own = []; // what is being drawn with the pointer: x, y, x, y, …
     this.build(el);
     this.listeners = { "change:_now": () => this.hearOfPicture(), "change:_real": () => this.load(), "msg:custom": (content) => this.hear(content) };
@@ -158,7 +160,10 @@ class Playground {
     const controls = element(panels, "div", { class: "gan-controls" });
     for (const [trait, text, label] of MENUS) this.selects[trait] = this.addMenu(controls, trait, text, label);
     this.buildDrawing(element(controls, "div", { class: "row" }));
-    this.message = element(root, "div", { class: "message", role: "status", tabindex: -1 });
+    const hint = element(controls, "div", { class: "gan-hint" }, "Your own, from a cell, also while it trains: ");
+    element(hint, "code", {}, "playground.loss = my_loss");
+    hint.append("; likewise penalty, generator and discriminator.");
+    this.message = element(root, "div", { class: "message", role: "status" });
   }
 
   addMenu(parent, trait, text, label) {
@@ -368,11 +373,11 @@ class Playground {
     const k = this.model.get("n_modes"), [modes, quality, kl] = now.coverage;
     const [nModes, share, divergence] = rows("_coverage", 3), divided = (values, by) => Array.from(values, (value) => value / by);
     this.coverage.draw(k ? [divided(nModes, k), share, divided(divergence, Math.log(k) || 1)] : [], now.coverageStride, {
-      texts: k ? [`modes ${modes} of ${k}`, `near a mode ${(100 * quality).toFixed(0)} %`, `KL ${text(kl)} nats`] : ["", "", ""],
+      texts: k ? [`modes ${modes} of ${k}`, `high quality ${(100 * quality).toFixed(0)} %`, `KL ${text(kl)} nats`] : ["", "", ""],
       note: k ? "" : "no modes are known here", label: "coverage of the modes", yLabel: "share; KL / log K", fixed: [0, 1.05],
     });
-    const [w, half] = [this.model.get("data_set"), this.model.get("dim") === 1 ? "a line" : "the plane"];
-    set(this.plane.canvas, { "aria-label": `${w} on ${half}: real and generated points, and the discriminator; round ${now.rounds}, mean gradient ${now.gradient.toPrecision(2)}` });
+    const where = this.model.get("dim") === 1 ? "on a line" : "in the plane", gradient = now.gradient.toPrecision(2);
+    set(this.plane.canvas, { "aria-label": `${this.model.get("data_set")}, ${where}: real and generated points, and the discriminator, at round ${now.rounds}; mean gradient at a generated point ${gradient}` });
   }
 }
 

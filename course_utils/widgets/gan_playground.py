@@ -1,13 +1,10 @@
 """A GAN that trains live, with controls, and with whatever loss, penalty or network a cell defines."""
 
 import asyncio
-import contextlib
 import copy
 import math
-import signal
-import threading
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Any, NamedTuple
 
@@ -20,7 +17,7 @@ from torch import Tensor, nn
 from course_utils import gan, training
 from course_utils.history import History
 from course_utils.plots import COLORS
-from course_utils.validation import check_count, check_points
+from course_utils.validation import check_count
 from course_utils.widgets.from_cells import (
     NAMED,
     as_latent_generator,
@@ -31,14 +28,14 @@ from course_utils.widgets.from_cells import (
     short_traceback,
     weight_of,
 )
-from course_utils.widgets.gan_data import DATA_SETS, WINDOW, DataSet
+from course_utils.widgets.gan_data import DATA_SETS, WINDOW, DataSet, check_own
 from course_utils.widgets.gan_game import MEASURE_EVERY, Game, Rules, check_discriminator, check_generator
+from course_utils.widgets.kernel_task import KernelTask, interruptible
 from course_utils.widgets.scripts import joined
 
 __all__ = ["Export", "GANPlayground"]
 
 OWN = "your points"
-MAX_POINTS = 2_000  # of one's own
 N_REAL_SHOWN = 2_000
 NO_POINTS = (
     "there are no points yet; draw some in the plane, set playground.points, or choose another data set"
@@ -167,12 +164,7 @@ class GANPlayground(anywidget.AnyWidget):
         speed: int = 5,
         seed: int = 0,
     ) -> None:
-        self._thread = threading.get_ident()
-        try:
-            self._loop: asyncio.AbstractEventLoop | None = asyncio.get_running_loop()
-        except RuntimeError:  # no kernel
-            self._loop = None
-        self._task: asyncio.Task[None] | None = None
+        self._task = KernelTask()
         self._number = self._drawn = (
             0  # of the last picture that was made, and of the last that a page has drawn
         )
@@ -203,7 +195,7 @@ class GANPlayground(anywidget.AnyWidget):
         self.observe(self._hear_of_a_part, list(NAMED))
         self.on_msg(self._hear)
         if self.comm is not None:
-            self.comm.on_close(lambda message: self._in_own_thread(self.pause))
+            self.comm.on_close(lambda message: self._task.in_own_thread(self.pause))
 
     @traitlets.validate("data_set")
     def _valid_data_set(self, proposal: Any) -> str:
@@ -272,24 +264,22 @@ class GANPlayground(anywidget.AnyWidget):
             ValueError: if there are no points to learn from.
         """
         self._check_points()
-        if self._task is not None:
+        if self._task.running:
             return
+        self.error = ""
+        self._drawn = self._number
         try:
-            loop = asyncio.get_running_loop()
+            self._task.start(self._train)
         except RuntimeError:
             raise RuntimeError(
                 "start() needs the event loop of a notebook; playground.step(1_000) trains here"
             ) from None
-        self.error = ""
-        self._drawn = self._number
-        self._task = loop.create_task(self._train())
         self.set_trait("running", True)
 
     def pause(self) -> None:
         """Stop after the present round; `start` goes on."""
-        if self._task is not None:
+        if self._task.running:
             self._task.cancel()
-            self._task = None
             self.set_trait("running", False)
             self._show()
 
@@ -312,7 +302,6 @@ class GANPlayground(anywidget.AnyWidget):
 
     def reset(self) -> None:
         """Start anew, with untrained networks and the same seed; it goes on training if it did."""
-        self.error = ""
         self._begin()
         if self.running and self.data_set == OWN and self._own is None:
             self.pause()
@@ -355,6 +344,7 @@ class GANPlayground(anywidget.AnyWidget):
         else:  # one point, to have networks of some size, if there are none yet
             data = DataSet(torch.zeros(1, 2) if self._own is None else self._own)
         first, self._game = self._game is None, Game(data, width=self.width, seed=self.seed)
+        problems = []
         for part in ("generator", "discriminator"):
             try:
                 self._put(part)
@@ -362,7 +352,8 @@ class GANPlayground(anywidget.AnyWidget):
                 if first:
                     raise
                 setattr(self, part, None)
-                self.error = f"{error}. The built-in {part} plays in its place."
+                problems.append(f"{error}. The built-in {part} plays in its place.")
+        self.error = "\n".join(problems)
         self._send_data()
         self._show()
 
@@ -463,14 +454,8 @@ class GANPlayground(anywidget.AnyWidget):
             self._losses, self._coverage = game.losses.array().tobytes(), game.coverage.array().tobytes()
 
     def _handle_msg(self, msg: Mapping[str, Any]) -> None:
-        """What the browser sends. JupyterLab has it delivered in a thread of its own, beside the one of the cells."""
-        self._in_own_thread(partial(super()._handle_msg, msg))
-
-    def _in_own_thread(self, action: Callable[[], None]) -> None:
-        if self._loop is None or threading.get_ident() == self._thread:
-            action()
-        else:
-            self._loop.call_soon_threadsafe(action)
+        """What the browser sends, whichever thread it comes in."""
+        self._task.in_own_thread(partial(super()._handle_msg, msg))
 
     def _hear(self, widget: Any, content: Mapping[str, Any], buffers: Sequence[Any]) -> None:
         """A command of the browser, or the number of the last picture that it has drawn."""
@@ -492,18 +477,6 @@ class GANPlayground(anywidget.AnyWidget):
         self.send({"heard": content["id"]})
 
 
-def check_own(points: Any) -> Tensor:
-    """The learner's points, (n, d) float32."""
-    x = check_points(points, "points").float()
-    if x.shape[1] > 2 or len(x) > MAX_POINTS or float(x.abs().max()) > WINDOW:
-        raise ValueError(
-            f"points must be (n, 1) or (n, 2), n at most {MAX_POINTS:,}, all from -{WINDOW:g} to {WINDOW:g}, got "
-            f"{tuple(x.shape)} from {float(x.min()):.3g} to {float(x.max()):.3g}; "
-            "(points - points.mean(0)) / points.std(0) brings most points there, .clamp(-2.5, 2.5) all"
-        )
-    return x
-
-
 def as_points(buffers: Sequence[Any]) -> np.ndarray | None:
     """What the pointer has drawn, (n, 2); None if there is nothing."""
     return np.frombuffer(buffers[0], np.float32).reshape(-1, 2).copy() if len(buffers[0]) else None
@@ -512,18 +485,3 @@ def as_points(buffers: Sequence[Any]) -> np.ndarray | None:
 def as_bytes(x: Tensor) -> bytes:
     """Its numbers as float32."""
     return x.detach().float().numpy().tobytes()
-
-
-@contextlib.contextmanager
-def interruptible() -> Iterator[None]:
-    """Within it, interrupting the kernel raises KeyboardInterrupt; outside cells, a kernel ignores interrupts."""
-    ignored = threading.current_thread() is threading.main_thread() and (
-        signal.getsignal(signal.SIGINT) is signal.SIG_IGN
-    )
-    if ignored:
-        signal.signal(signal.SIGINT, signal.default_int_handler)
-    try:
-        yield
-    finally:
-        if ignored:
-            signal.signal(signal.SIGINT, signal.SIG_IGN)
