@@ -309,7 +309,7 @@ discriminator_loss = Exercise(
         "half": (
             discriminator_loss_half,
             "Exactly half of it. Real and fake examples have a mean each, and the two means are added: a D of ½ "
-            "has the loss log 4. (Half of it trains as well, but no longer fits the JS divergence below.)",
+            "has the loss log 4. (Half of it trains as well, but log 2 - loss/2 is then no longer the JS divergence.)",
         ),
         "concatenated": (
             discriminator_loss_concatenated,
@@ -444,9 +444,9 @@ def js_from_loss_clamped(loss: Tensor) -> Tensor:
 js_from_loss = Exercise(
     "js_from_loss",
     chapter=CHAPTER,
-    task="The Jensen-Shannon divergence JS(p, q) in nats, as the loss of exercise 2 estimates it: exact if D is "
-    "optimal. loss is one number or a tensor of any shape, in nats; the result has the same shape. A poor D may give "
-    "an estimate below 0: leave it so.",
+    task="The Jensen-Shannon divergence JS(p, q) in nats, as the loss of `discriminator_loss` estimates it: exact if "
+    "D is optimal. loss is one number or a tensor of any shape, in nats; the result has the same shape. A poor D may "
+    "give an estimate below 0: leave it so.",
     reference=js_from_loss_reference,
     cases=lambda: [
         (torch.tensor([0.0, 0.3, 0.9, math.log(4), 1.6]),),
@@ -911,11 +911,11 @@ def discriminator_step_cases() -> list[tuple[nn.Module, nn.Module, Tensor, Tenso
 discriminator_step = Exercise(
     "discriminator_step",
     chapter=CHAPTER,
-    task="One step of the discriminator, `(discriminator, generator_network, d_optimizer, g_optimizer, real, z)`: real "
-    "is (batch, 2), z is (batch, latent_dim), discriminator(x) gives (batch, 1) logits, and each optimizer holds one "
-    "player's weights. Minimise the loss of exercise 2 on real and on the fakes made of z, once, and return that loss. "
-    "Gradients may be left from earlier steps. Afterwards the discriminator has moved, and the generator has neither "
-    "moved nor collected a gradient.",
+    task="One step of the discriminator, `(discriminator, generator_network, d_optimizer, g_optimizer, real, z)`: "
+    "real is (batch, 2), z is (batch, latent_dim), discriminator(x) gives (batch, 1) logits, and each optimizer holds "
+    "one player's weights. Minimise the loss of `discriminator_loss` on real and on the fakes made of z, once, and "
+    "return that loss. Gradients may be left from earlier steps. Afterwards the discriminator has moved, and the "
+    "generator has neither moved nor collected a gradient.",
     reference=discriminator_step_reference,
     cases=discriminator_step_cases,
     observe=after_discriminator_step,
@@ -1014,8 +1014,8 @@ discriminator_step = Exercise(
     hints=[
         "Fakes, without a path back into the generator; logits of both batches; the loss; then the three lines of "
         "every training loop.",
-        "fake = generator_network(z).detach(); the loss of exercise 2; d_optimizer.zero_grad(); loss.backward(); "
-        "d_optimizer.step(); return loss.",
+        "fake = generator_network(z).detach(); the loss of `discriminator_loss`; d_optimizer.zero_grad(); "
+        "loss.backward(); d_optimizer.step(); return loss.",
     ],
 )
 

@@ -503,8 +503,8 @@ gradient_penalty = Exercise(
             "The gradients are n times too small, as if of the *mean* score: differentiate the sum, or pass "
             "grad_outputs of ones. Then each example has its own gradient.",
         ),
-        "absolute": (
-            gp_of(lambda g: norms(g).sum() / len(g)),
+        "no_one": (
+            gp_of(lambda g: norms(g).mean()),
             "This is the mean norm: it pulls the slope to 0. It has to be pulled to 1: subtract 1, then square.",
         ),
         "towards_0": (
@@ -1274,7 +1274,7 @@ which_divergence = Question(
         ),
         "b": (
             "That of KL(q ‖ p) - 2·JS, for the generator's q and the data's p: not of JS",
-            "Arjovsky and Bottou (2017), theorem 2.5. p = q is a fixed point of both, and so is the way there that "
+            "Arjovsky and Bottou (2017), theorem 2.5. p = q is a fixed point of both, but the way there "
             "differs. KL(q ‖ p) forgives a q that leaves a mode out.",
             True,
         ),
@@ -1335,8 +1335,8 @@ over_sure = Question(
     choices={
         "a": (
             "Too good: of true samples 98.9 % lie there, so the modes are filled too narrowly",
-            "With 2,500 points chance moves that share by about 0.2 points. Look at the spread within the modes as "
-            "well.",
+            "With 2,500 points chance moves that share by about 0.2 percentage points. Look at the spread within the "
+            "modes as well.",
             True,
         ),
         "b": (
