@@ -17,6 +17,7 @@ from torch.nn.utils.fusion import fuse_conv_bn_eval, fuse_linear_bn_eval
 from course_utils.validation import check_count, check_finite, check_tensor
 
 __all__ = [
+    "Activation",
     "LinearStack",
     "apply_in_batches",
     "check_image_shape",

@@ -6,7 +6,7 @@ from typing import Literal
 import torch
 from torch import Generator, Tensor, nn
 
-from course_utils.networks import check_image_shape, conv_encoder
+from course_utils.networks import apply_in_batches, check_image_shape, conv_encoder
 from course_utils.validation import check_choice, check_count
 
 __all__ = [
@@ -55,9 +55,12 @@ class LatentGenerator(nn.Module):
 
     @torch.no_grad()
     def sample(self, n_samples: int, *, generator: Generator | None = None) -> Tensor:
-        """(n_samples, ...) examples without gradients, 1,000 at a time; images in [0, 1]."""
+        """(n_samples, ...) examples, 1,000 at a time, in evaluation mode and without gradients; images in [0, 1]."""
         z = self.draw_z(n_samples, generator=generator)
-        return torch.cat([self(part) for part in z.split(1_000)])
+        was_training = self.training
+        made = apply_in_batches(self.eval(), z)
+        self.train(was_training)
+        return made
 
 
 def dcgan_generator(image_shape: Sequence[int], latent_dim: int = 100, *, width: int = 64) -> LatentGenerator:
