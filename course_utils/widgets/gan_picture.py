@@ -45,14 +45,15 @@ def take_picture(
         ValueError: if the discriminator gives anything but one score per point; and whatever the loss and the
             networks raise.
     """
+    real = data.real[torch.arange(N_ARROWS) % len(data.real)]  # a few points come several times
     with in_evaluation(generator_network, discriminator):
         with torch.no_grad():
             generated = generator_network(z)
             warped = generator_network(z_grid(generator_network))
-            real_scores = judge(discriminator, data.real[:N_ARROWS])
+            real_scores = judge(discriminator, real)
             fake_scores = judge(discriminator, generated[:N_ARROWS])
             scores = judge(discriminator, heat_places(generated.shape[1]))
-        arrows = arrows_at(generated[:N_ARROWS], discriminator, data.real[:N_ARROWS], loss)
+        arrows = arrows_at(generated[:N_ARROWS], discriminator, real, loss)
     is_probability = loss.discriminator is gan.discriminator_loss
     if is_probability:
         judged = torch.sigmoid(scores)

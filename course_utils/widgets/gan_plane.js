@@ -4,11 +4,11 @@
 const BINS = 60; // of the histograms on a line
 const HISTOGRAM_TOP = 1.15; // of the density's axis; D(x) is on the same one
 const X_LINE = -0.13, Z_LINE = -0.5; // heights below the histograms: of the generated points, and of z
-const SHOWN = { real: 500, generated: 400, arrows: 100 }; // points at most
+const SHOWN = { real: 2000, generated: 400, arrows: 100 }; // points at most
 const REACH = 0.1; // longest arrow, as a share of the width
 
 const PLANE_STYLE = `
-.course-widget.gan-playground .gan-plane { flex: 0 1 410px; min-width: 260px; aspect-ratio: 1; }
+.course-widget.gan-playground .gan-plane { min-height: 0; aspect-ratio: 1; }
 .gan-plane.drawing { cursor: crosshair; touch-action: none; }
 .gan-plane .brush { fill: none; stroke: currentColor; stroke-width: 1.5; stroke-dasharray: 3 3; pointer-events: none; }
 `;

@@ -36,7 +36,7 @@ from course_utils.widgets.scripts import joined
 __all__ = ["Export", "GANPlayground"]
 
 OWN = "your points"
-N_REAL_SHOWN = 2_000
+N_SHOWN = {1: 2_000, 2: 500}  # real points that are drawn, by their dimensions
 NO_POINTS = (
     "there are no points yet; draw some in the plane, set playground.points, or choose another data set"
 )
@@ -137,9 +137,7 @@ class GANPlayground(anywidget.AnyWidget):
     n_modes = traitlets.Int(0).tag(sync=True)  # of the data; 0 if not known
     _real = traitlets.Bytes().tag(sync=True)  # float32 (n, dim)
     # One picture: all of them change at once.
-    _now: Any = traitlets.Dict().tag(
-        sync=True
-    )  # its number, n_rounds, and what the browser needs to read the rest
+    _now: Any = traitlets.Dict().tag(sync=True)  # its number, and other numbers
     _generated = traitlets.Bytes().tag(sync=True)  # these six as float32, as in `Picture` and `Curves`
     _arrows = traitlets.Bytes().tag(sync=True)
     _judged = traitlets.Bytes().tag(sync=True)
@@ -165,18 +163,17 @@ class GANPlayground(anywidget.AnyWidget):
         seed: int = 0,
     ) -> None:
         self._task = KernelTask()
-        self._number = self._drawn = (
-            0  # of the last picture that was made, and of the last that a page has drawn
-        )
+        self._number = self._drawn = 0  # of the last picture that was made, of the last that a page has drawn
         self._own = None if points is None else check_own(points)
         self._game: Game | None = None
         self._cells: dict[str, Any] = {}  # what came from a cell last, for each part
         self._untrained: dict[str, nn.Module] = {}  # copies of the networks from cells
+        other_rate = discriminator_learning_rate
         parts = {"loss": loss, "penalty": penalty, "generator": generator, "discriminator": discriminator}
         super().__init__(
             data_set=data_set or (next(iter(DATA_SETS)) if points is None else OWN),
             learning_rate=learning_rate,
-            discriminator_learning_rate=discriminator_learning_rate or learning_rate,
+            discriminator_learning_rate=learning_rate if other_rate is None else other_rate,
             n_critic=n_critic,
             width=width,
             speed=speed,
@@ -422,7 +419,9 @@ class GANPlayground(anywidget.AnyWidget):
 
     def _send_data(self) -> None:
         data = self._present.data
-        shown = data.real[:0] if self.data_set == OWN and self._own is None else data.real[:N_REAL_SHOWN]
+        shown = data.real[: N_SHOWN[data.real.shape[1]]]
+        if self.data_set == OWN:
+            shown = data.real[:0] if self._own is None else self._own
         with self.hold_sync():
             self.dim = data.real.shape[1]
             self.n_modes = 0 if data.modes is None else len(data.modes)
@@ -433,7 +432,9 @@ class GANPlayground(anywidget.AnyWidget):
         game = self._present
         try:
             picture = game.picture(self._rules.loss)
-        except Exception as error:  # the learner's loss or network
+        except Exception as error:  # the learner's loss or network, on so many points
+            self._task.cancel()
+            self.set_trait("running", False)
             self.error = short_traceback(error)
             return
         covered = picture.coverage

@@ -11,11 +11,7 @@ __all__ = ["KernelTask", "interruptible"]
 
 
 class KernelTask:
-    """A task of the event loop that runs the cells: it has its turns between them, and in the same thread.
-
-    Attributes:
-        running: whether it was started and has not ended.
-    """
+    """A task of the event loop that runs the cells: it has its turns between them, and in the same thread."""
 
     def __init__(self) -> None:
         self._thread = threading.get_ident()

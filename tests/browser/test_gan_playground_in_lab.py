@@ -2,6 +2,7 @@
 
 import ast
 import os
+import time
 
 import numpy as np
 import pytest
@@ -27,7 +28,8 @@ def notebook(lab, open_notebook):
 def page(notebook):
     """The page with a fresh playground in two views; in the end nothing trains, and the console has not complained."""
     notebook.page.set_viewport_size({"width": 1280, "height": 1400})
-    notebook.write_cell(1, "playground")
+    for number, text in enumerate((SHOW, "playground", "0")):
+        notebook.write_cell(number, text)
     cells = notebook.run_all()
     assert all("error" not in output for cell in cells for output in cell["outputs"])
     notebook.page.locator(".gan-playground canvas").nth(1).wait_for()
@@ -170,9 +172,12 @@ def test_losses_penalties_rates_and_sets_are_chosen_by_menus(page, notebook):
     assert in_python(notebook, "playground.export().discriminator[0].weight.shape[0]") == 8
 
 
-def test_layers_can_be_hidden(page):
+def test_layers_can_be_hidden(page, notebook):
+    in_python(notebook, "None", first="playground.step(60)")  # at first all lies in one place
+    until(page, "(root) => root.picture.now.rounds === 60")
+    settle(page)
     seen = {pixels(page)}
-    for name in ("real", "generated", "heat", "grid", "arrows"):
+    for name in ("generated", "arrows", "real", "grid", "heat"):
         view(page).locator(f".gan-layer-{name}").click()
         settle(page)
         seen.add(pixels(page))
@@ -191,7 +196,7 @@ def test_a_loss_from_a_cell_is_edited_while_it_trains_and_its_error_shows(page, 
     in_python(notebook, "None", first=define.format("fake_logits @ fake_logits"))
     paused(page)
     until(page, "(root) => root.querySelector('.message').textContent.includes('RuntimeError')")
-    assert "cell, line 3, in my_loss:  return fake_logits @ fake_logits" in message(page)
+    assert "cell, line 2, in my_loss:  return fake_logits @ fake_logits" in message(page)
     rounds = in_python(notebook, "playground.n_rounds", first=define.format("(fake_logits - 1).log().mean()"))
     press(page, START)
     until(page, "(root) => root.querySelector('.message').textContent.includes('became nan')")
@@ -256,27 +261,29 @@ def test_a_closed_or_lost_view_ends_the_training(page, notebook):
 
 
 def test_updates_per_second(page, notebook, capsys):
-    """Of the default playground, and how long a cell waits beside it; limits hold on quiet processors only."""
+    """Of the default playground in one view, and what a cell waits beside it; printed, as they are the machine's."""
     notebook.write_cell(1, "0")
     notebook.run_all()
     view(page).locator("canvas").wait_for()
     press(page, START)
     trained_to(page, 30)
     read = "(root) => [performance.now() / 1000, Number(root.dataset.drawn), root.picture.now]"
+    used = in_python(notebook, "time.process_time()", first="import time")
     start, drawn, first = view(page).evaluate(read)
     page.wait_for_timeout(6000)
     end, drawn_then, last = view(page).evaluate(read)
-    waits = "(lambda t: [time.sleep(0.001), time.perf_counter() - t])(time.perf_counter())"
-    busy = in_python(notebook, f"[{waits}[1] for _ in range(3)]", first="import time")
+    asked = time.perf_counter()
+    used = in_python(notebook, "time.process_time()") - used
+    waited, made = time.perf_counter() - asked, last["number"] - first["number"]
     with capsys.disabled():
         print(
             f"\nGANPlayground: {(drawn_then - drawn) / (end - start):.1f} drawn updates/s, "
             f"{(last['rounds'] - first['rounds']) / (end - start):.0f} rounds/s, "
-            f"load {os.getloadavg()[0]:.1f} on {os.cpu_count()} processors"
+            f"{1000 * used / made:.0f} ms of the kernel's processor time per update, "
+            f"{1000 * waited:.0f} ms for another cell, load {os.getloadavg()[0]:.1f} on {os.cpu_count()} processors"
         )
-    assert len(busy) == 3
-    assert drawn_then - drawn <= last["number"] - first["number"] + 2, "nothing is drawn twice"
-    assert drawn_then > drawn
+    assert made > 6
+    assert 0 < drawn_then - drawn <= made + 4, "nothing is drawn twice"
 
 
 def test_a_new_width_and_the_dark_theme_are_drawn(page, notebook):
@@ -324,7 +331,7 @@ def test_without_a_kernel_it_shows_the_last_picture_and_says_what_is_missing(pag
     press(page, START)
     until(page, "(root) => root.querySelector('.message').textContent.includes('Training needs Python')")
     assert pixels(page) == drawn
-    view(page).locator(".gan-layer-grid").click()
+    view(page).locator(".gan-layer-heat").click()
     settle(page)
     assert pixels(page) != drawn, "what the browser can do alone still works"
     notebook.run_all()

@@ -201,6 +201,29 @@ def test_own_points():
         playground.points = torch.full((5, 2), 9.0)
 
 
+def test_a_few_own_points_are_enough_for_a_paired_loss():
+    playground = small(points=[[0.0, 1.0], [1.0, 0.0], [1.0, 1.0]], loss="relativistic")
+    playground.step(3)
+    assert playground.error == ""
+    assert len(floats(playground._arrows)) == 2 * 120
+
+
+def test_a_loss_that_cannot_be_drawn_stops_the_run():
+    """One that goes with the 128 points of a batch only."""
+
+    async def scene():
+        playground = small()
+        playground.start()
+        await trained(playground, 2)
+        playground.loss = lambda fake_logits: -fake_logits.reshape(128).mean()
+        await trained(playground, 100)
+        assert not playground.running
+        assert "invalid for input of size" in playground.error
+        playground.close()
+
+    asyncio.run(scene())
+
+
 def test_a_loss_from_a_cell_is_used_and_can_be_edited():
     def my_loss(fake_logits):
         return -fake_logits.mean()
