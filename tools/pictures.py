@@ -110,17 +110,20 @@ def elbo_explorer(page: Page) -> Iterator[Action]:
 
 
 def gan_playground(page: Page) -> Iterator[Action]:
-    """Let it train: the first rounds in small steps, the later ones in larger ones."""
+    """Let it train: Python waits for the page to draw, so that it goes as far from one picture to the next."""
     widget = page.locator(".gan-playground")
     start = widget.get_by_label("train, or pause")
+    page.set_viewport_size({"width": 1640, "height": 900})  # all beside one another, as on a slide
+    page.wait_for_timeout(1000)
     yield from [lambda: None] * 5
     yield from move(page, (centre(start)[0] + 60, centre(start)[1] + 60), centre(start), 4)
-    page.mouse.down()
-    page.mouse.up()
-    reached = "(n) => document.querySelector('.gan-playground').picture.now.rounds >= n"
-    for rounds in (*range(10, 310, 10), *range(330, 1000, 30), *range(1100, 2600, 100)):
-        yield lambda rounds=rounds: page.wait_for_function(reached, arg=rounds, timeout=120_000)
-    start.click()
+    page.evaluate(HOLD)
+    yield start.click
+    reached = "(n) => (passFrames(1), document.querySelector('.gan-playground').picture.now.rounds >= n)"
+    for rounds in range(10, 1510, 20):
+        yield lambda n=rounds: page.wait_for_function(reached, arg=n, polling=50, timeout=120_000)
+    page.evaluate("letGo()")
+    yield start.click
     yield from [lambda: None] * 15
 
 
@@ -165,7 +168,7 @@ SCENES = {
     ),
     "gan_playground": (
         ".gan-playground",
-        "from course_utils import widgets\nwidgets.GANPlayground(speed=10)",
+        "from course_utils import widgets\nwidgets.GANPlayground()",
         gan_playground,
     ),
     "latent_explorer": (

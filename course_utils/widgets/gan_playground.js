@@ -39,9 +39,10 @@ const STYLE = PLANE_STYLE + `
 .course-widget.gan-playground :is(button, select) { box-sizing: border-box; min-height: 28px; padding: 2px 8px; }
 .course-widget.gan-playground .gan-start { min-width: 74px; font-weight: 600; }
 .gan-playground .gan-left { flex: 0 1 410px; min-width: 200px; }
-.gan-playground .gan-curves { flex: 1 1 300px; min-width: 200px; }
+.gan-playground .gan-curves { flex: 3 1 300px; min-width: 200px; }
 .course-widget.gan-playground .gan-curve { min-height: 0; height: 190px; }
-.gan-playground .gan-controls { flex: 0 1 300px; min-width: 200px; display: grid; gap: 5px; align-content: start; }
+.gan-playground .gan-controls { flex: 1 1 290px; min-width: 200px; display: grid; gap: 5px 20px; align-content: start;
+  grid-template-columns: repeat(auto-fill, minmax(min(250px, 100%), 1fr)); }
 .gan-playground .gan-controls label { display: grid; grid-template-columns: 8.2em 1fr; align-items: center; gap: 6px; }
 .gan-playground .gan-controls select { min-width: 0; }
 .gan-playground .gan-curve > svg { overflow: visible; }
