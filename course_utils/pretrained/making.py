@@ -34,6 +34,7 @@ RECIPES = (
     "cvae_creatures",
     "vae_mnist_2d",
     "beta_mnist",
+    "gan_mnist",
 )
 LICENCE = "MIT, as the code that made them; trained on MNIST, Y. LeCun, C. Cortes, C. Burges, CC BY-SA 3.0"
 CHECKPOINTS = Path("checkpoints")

@@ -89,6 +89,9 @@ def test_what_the_course_promises():
     assert figures["vae_mnist_silent"][estimate] < figures["vae_mnist"][estimate]
     assert figures["iwae_mnist"][bound] < figures["vae_mnist"][bound], "it was not asked for a close q"
     assert figures["iwae_mnist"][estimate] > figures["vae_mnist"][estimate]
+    digits = figures["gan_mnist"]
+    assert digits["Fréchet distance of 10,000 samples to the test images, in floors"] <= 7
+    assert digits["recall"] >= 0.8
 
 
 @pytest.mark.parametrize("name", ["autoencoder_mnist_2d", "autoencoder_mnist_16d"])
