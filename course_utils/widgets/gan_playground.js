@@ -16,7 +16,7 @@ const MENUS = [ // the trait, what stands before its menu, and what it is
   ["penalty_weight", "… weight", "weight of the penalty"],
   ["learning_rate", "Rate of G", "learning rate of the generator"],
   ["discriminator_learning_rate", "Rate of D", "learning rate of the discriminator"],
-  ["n_critic", "D steps per round", "steps of the discriminator in a round"],
+  ["n_critic", "Steps of D", "steps of the discriminator in a round"],
   ["generator", "G", "generator"],
   ["discriminator", "D", "discriminator"],
   ["width", "Width of both", "units of each hidden layer of the built-in networks"],
