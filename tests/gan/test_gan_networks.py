@@ -152,6 +152,19 @@ def test_samples_are_made_a_thousand_at_a_time():
     assert torch.equal(samples, 2 * generator.draw_z(2_500, generator=seeded()))
 
 
+def test_samples_are_made_in_evaluation_mode_which_then_ends():
+    generator = LatentGenerator(nn.Sequential(nn.Linear(2, 3), nn.BatchNorm1d(3)), 2)
+    generator(generator.draw_z(50))  # the batch norm has seen something
+    before = [buffer.clone() for buffer in generator.buffers()]
+    samples = generator.sample(5, generator=seeded())
+    assert generator.training
+    assert all(torch.equal(a, b) for a, b in zip(before, generator.buffers(), strict=True))
+    assert torch.equal(samples[:2], generator.sample(2, generator=seeded())), "not normalised over the batch"
+    generator.eval()
+    assert torch.equal(samples, generator.sample(5, generator=seeded()))
+    assert not generator.training
+
+
 def test_errors_of_the_latent_generator():
     generator = LatentGenerator(mlp([2, 3]), 2)
     with pytest.raises(ValueError, match=r"prior must be one of 'normal', 'uniform', got 'cauchy'"):
