@@ -6,10 +6,12 @@ import pytest
 import torch
 from torch import nn
 
+from course_utils.gan import pixelshuffle_generator
 from course_utils.networks import (
     apply_in_batches,
     conv_decoder,
     conv_encoder,
+    fold_batch_norm,
     mlp,
     stack_models,
     start_output_at,
@@ -255,6 +257,39 @@ def test_a_lone_layer_can_be_stacked_too():
     stack = stack_models(layers)
     torch.testing.assert_close(stack(x), torch.cat([layers[0](x[:3]), layers[1](x[3:])]))
     torch.testing.assert_close(unstack_models(stack)[1](x), layers[1](x))
+
+
+def trained_a_little(network, x):
+    """Batch norms get statistics that are neither 0 nor 1."""
+    for _ in range(3):
+        network(x)
+    return network.eval()
+
+
+@pytest.mark.parametrize("shape", [(28, 28), (3, 24, 24)])
+def test_folding_batch_norm_changes_nothing(shape):
+    torch.manual_seed(0)
+    network = pixelshuffle_generator(shape, 8, width=4).network.double()
+    z = torch.randn(50, 8, dtype=torch.float64)
+    trained_a_little(network, 3 * z + 1)
+    before = copy.deepcopy(network.state_dict())
+    folded = fold_batch_norm(network)
+    assert not any(isinstance(layer, nn.BatchNorm1d | nn.BatchNorm2d) for layer in folded)
+    torch.testing.assert_close(folded(z), network(z), rtol=1e-9, atol=1e-9)
+    assert all(torch.equal(value, before[name]) for name, value in network.state_dict().items())
+
+
+@pytest.mark.parametrize(
+    "layers",
+    [
+        [nn.BatchNorm1d(3)],
+        [nn.Linear(2, 3), nn.ReLU(), nn.BatchNorm1d(3)],
+        [nn.Linear(2, 3), nn.BatchNorm2d(3)],
+    ],
+)
+def test_a_batch_norm_without_a_layer_before_it(layers):
+    with pytest.raises(ValueError, match="right after a linear or convolutional layer"):
+        fold_batch_norm(nn.Sequential(*layers))
 
 
 @pytest.mark.parametrize(

@@ -464,7 +464,7 @@ print(f"{'the data':>17}: mean {p.mean:5.1f}, std {p.stddev:5.2f}")
 # **Both move**, at equal rates: the loss becomes small, and the fakes are hundreds of units away from the data. To lower $-\log D(G(z))$ it is easiest to change the judge: in $G$'s step $D$ learns to call real what lies far out, and
 # $G$ runs there. In its own steps $D$ cannot undo it fast enough. If its own rate is five times as high, it can, and the harm hardly shows: a bug that a lucky setting hides. Whoever is paid for a good verdict must not appoint the judge.
 #
-# **$G$ moves alone**: all fakes end on a single point, just beside where they began, and the loss is 0. This $D$ has learned where the fakes *were*; a small step aside, and it calls everything real. Its answer is out of date as soon as $q$ has moved. So $G$ makes
+# **$G$ moves alone**: all fakes end on a single point, half a unit beside where they began, and the loss is 0. This $D$ has learned where the fakes *were*; a small step aside, and it calls everything real. Its answer is out of date as soon as $q$ has moved. So $G$ makes
 # one small step, then $D$ answers. What happens when $D$ answers too slowly is section 6.5.
 #
 # **In turn**: mean and width are about right, and differ from seed to seed. Three seeds are few, but enough to see that a GAN is no least squares.
@@ -681,11 +681,11 @@ for name, pictures in sources.items():
 # %% [markdown] slideshow={"slide_type": "subslide"}
 # Read row by row.
 #
-# - *Training images* are at 1 floor by construction, and even they do not reach a precision or recall of 1: two sets of real digits do not lie entirely within each other's balls.
-# - *The live GAN* makes sharp digits; its recall and its precision are lower, and some pictures are no digit.
-# - *The stored GAN* is the same pair of networks, trained eight times as long on batches of twice the size.
-# - *The VAE's means* are soft: their sharpness is the lowest of all models. Its Fréchet distance shows that, and the share of strokes that are no digit (chapter 4).
-# - *Blurred training images* are a warning. Their precision and entropy look harmless, and they are real digits; the Fréchet distance is large, because the judge has never seen blur.
+# - *Training images*, another draw than the floor's, are near 1 floor, and even they do not reach a precision or recall of 1: two sets of real digits do not lie entirely within each other's balls.
+# - *The GAN above* makes sharp digits; half of them lie among real ones, the others are no digit. Its recall is nearly that of the others: quality is missing, not variety.
+# - *The stored GAN* is the same pair of networks, trained eight times as long on batches of twice the size: 4 floors.
+# - *The VAE's means* are the least sharp of the models, if not by much, and by the Fréchet distance they are about where the short training is.
+# - *Blurred training images* are a warning. Their precision and class entropy look harmless; recall and the Fréchet distance see at once that no real digit looks like them.
 #
 # No single number is enough, and each depends on the judge. A floor, equal numbers of images, and the same judge for all rows make them comparable.
 
@@ -751,15 +751,16 @@ plots.show(
 )
 
 # %% [markdown] slideshow={"slide_type": "subslide"}
-# The GAN's samples are farther from the training images than new digits are: it does not copy. Nor does the VAE; its soft means are near to many images at once, which is what an average is.
+# The GAN's samples are a little farther from the training images than new digits are, on average: it does not copy. (Test images are the yardstick, from section 4.6. The closest samples of all are plain strokes, of which there are
+# many.) Nor does the VAE.
 #
 # The reason is not that $G$ has never seen an image. What $D$ knows reaches $G$ through its slope, and a $D$ that has learned the training images by heart leads $G$ to copies. With 60,000 images it has not. Section 6.7 gives it 40 points.
 
 # %% [markdown] slideshow={"slide_type": "subslide"}
 # ### The generator in your hands
-# $z$ has 64 numbers now. The pad spans the plane of three of the samples, the points are samples with the label that the judge reads.
+# $z$ has 64 numbers now. The points are 2,000 samples, coloured by the digit that the judge reads, seen along two of the 64 directions.
 #
-# 1. Travel from one digit to another, and compare with the VAE of chapter 4. Is there blur on the way?
+# 1. Travel from one digit to another. Does one turn into the other, or jump?
 # 2. Press *Sample*. Every $z$ from the prior is meant to be a digit. How many are not?
 # 3. Set $z$ to 0, the middle of the prior. In 64 dimensions hardly any sample lies there. What does $G$ make of it?
 
@@ -778,7 +779,7 @@ explorer = widgets.LatentExplorer(
 explorer
 
 # %% [markdown] slideshow={"slide_type": "fragment"}
-# Beside the widget, a straight way between two samples, and the same for the VAE of section 4.1's size:
+# Two straight ways between codes of the GAN, and one between the codes of two test digits in the stored VAE:
 
 # %% slideshow={"slide_type": "fragment"}
 share = torch.linspace(0, 1, 12)[:, None]
@@ -788,9 +789,9 @@ with torch.no_grad():
     shown = [stored(way) for way in ways] + [vae.decode(torch.lerp(codes[0], codes[1], share))]
 plots.show(
     plots.plot_images(torch.cat(shown), n_columns=12, row_labels=["GAN", "GAN", "VAE"]),
-    alt="Three rows of twelve pictures, each from one digit to another. In the GAN's rows every "
-    "picture has hard edges, also where it is no digit; in the VAE's row those in the middle are "
-    "softer.",
+    alt="Three rows of twelve pictures, each from one digit to another. In the first a 4 becomes a 3 by "
+    "way of a 7 and a 2, in the second a slanted 1 becomes a 9, in the VAE's row a 7 becomes a 2 by "
+    "way of a 3. Neighbouring pictures are alike, and all have clear strokes.",
 )
 
 # %% slideshow={"slide_type": "skip"}

@@ -143,6 +143,7 @@ STATES = [
     (("uniform", -2.0, 0.5), ("uniform", 2.0, 1.0)),
     (("uniform", 0.0, 1.5), ("Gaussian", 1.0, 0.8)),
     (("two Gaussians", 0.0, 1.0), ("uniform", 0.5, 0.6)),
+    (("two Gaussians", 0.0, 0.3), ("uniform", 0.0, 2.0)),  # infinite, though nearly all of p is within q
     (("Gaussian", 0.4, 0.7), ("Gaussian", 0.4, 0.7)),
 ]
 
