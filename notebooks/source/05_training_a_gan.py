@@ -283,7 +283,9 @@ plots.show(
 exact = metrics.gaussian_divergences(Normal(torch.zeros(8), 1.0), Normal(distances, 1.0)).js
 for n, values in estimates.items():
     short = exact - torch.tensor(values)
-    print(f"{n:>3} steps: short of the true JS by {short.mean():.3f} nats on average, {short.max():.3f} at most")
+    print(
+        f"{n:>3} steps: short of the true JS by {short.mean():.3f} nats on average, {short.max():.3f} at most"
+    )
 
 # %% [markdown] slideshow={"slide_type": "subslide"}
 # Two lessons, which return in chapter 6. **A weak discriminator says "close" about things that are not**: its loss is a statement about JS only as far as it
@@ -374,7 +376,9 @@ for step, (q, learned) in seen.items():
     js = metrics.grid_divergences(density / (density * width).sum(), q / (q * width).sum(), x[:, 0]).js
     inside = (learned[(x[:, 0] > -0.4) & (x[:, 0] < 2.4)] - 0.5).abs().max()
     print(f"step {step:>5}: JS {js:.3f} nats, D at most {inside:.2f} away from one half where the data are")
-print(f"losses at the end: D {loss_d:.3f} (log 4 is {math.log(4):.3f}), G {loss_g:.3f} (log 2: {math.log(2):.3f})")
+print(
+    f"losses at the end: D {loss_d:.3f} (log 4 is {math.log(4):.3f}), G {loss_g:.3f} (log 2: {math.log(2):.3f})"
+)
 
 # %% [markdown] slideshow={"slide_type": "subslide"}
 # The discriminator's slope says where to go, and $q$ goes there. At the end $q$ lies over $p$, $D$ is about one half where there are data, and both losses are what the equilibrium says. What is
@@ -426,6 +430,7 @@ ch05.generator_step.check(my_generator_step)
 # - **$G$ moves alone.** $D$ is trained once, well, and then held while $G$ takes many steps.
 #
 # > **Predict.** Both move: how can the loss $-\log D(G(z))$ become small without a better $G$? $G$ alone: which $q$ is the best answer to a $D$ that does not change?
+
 
 # %% slideshow={"slide_type": "subslide"}
 def play(seed, rule, n_steps=1_000):
@@ -538,6 +543,7 @@ plots.show(
 # %% slideshow={"slide_type": "subslide"}
 playground = widgets.GANPlayground("ring")
 playground
+
 
 # %% slideshow={"slide_type": "subslide"}
 def my_loss(fake_logits):
