@@ -286,7 +286,7 @@ class Explorer {
       element(element(entry, "svg", { "aria-hidden": "true" }), "path", line);
       entry.append(text);
     }
-    element(row, "span", {}, "Drag curves, circles and squares, or use the arrow keys (Shift: bigger steps).");
+    element(row, "span", {}, "Drag curves, circles and squares, or use arrow keys (Shift: faster).");
   }
 
   /** The curve of a density, and its handles: a circle at the centre, squares a width to both sides; the right one takes keys. */
