@@ -263,7 +263,7 @@ def estimate_js(distance, n_steps):
 with training.threads(1):
     estimates = {n: [estimate_js(d, n) for d in distances] for n in (300, 20)}
 
-# %% slideshow={"slide_type": "fragment"}
+# %% slideshow={"slide_type": "subslide"}
 line = torch.linspace(0, 5, 101)
 truth = metrics.gaussian_divergences(Normal(torch.zeros(101), 1.0), Normal(line, 1.0))
 _, ax = plt.subplots(figsize=(6, 3))
@@ -371,7 +371,7 @@ plots.show(
     "middle of the data. At step 2,000 they lie nearly on the data, and D is close to one half there.",
 )
 
-# %% slideshow={"slide_type": "fragment"}
+# %% slideshow={"slide_type": "subslide"}
 for step, (q, learned) in seen.items():
     js = metrics.grid_divergences(density / (density * width).sum(), q / (q * width).sum(), x[:, 0]).js
     inside = (learned[(x[:, 0] > -0.4) & (x[:, 0] < 2.4)] - 0.5).abs().max()
@@ -589,24 +589,24 @@ def floors(G):
 
 
 # %% [markdown] slideshow={"slide_type": "fragment"}
-# > **Predict.** Sketch three curves over 1,500 steps: the loss of $D$, the loss of $G$, and the Fréchet distance.
+# > **Predict.** Sketch three curves over 1,200 steps: the loss of $D$, the loss of $G$, and the Fréchet distance.
 
 # %% slideshow={"slide_type": "subslide"}
 history = gan.fit_gan(
     G,
     D,
     images,
-    n_steps=1_500,
+    n_steps=1_200,
     batch_size=32,
     penalties=[gan.Penalty("r1", 0.5, every=4)],
     decay_from=0.5,
     average=0.998,
     generator=generator,
     measure=floors,
-    measure_every=300,
+    measure_every=400,
 )
 
-# %% slideshow={"slide_type": "fragment"}
+# %% slideshow={"slide_type": "subslide"}
 figure, axes = plt.subplots(1, 2, figsize=(9, 3))
 plots.plot_history(history, ["discriminator_loss", "generator_loss"], ax=axes[0], ylabel="loss (nats)")
 axes[0].axhline(math.log(4), color="grey", lw=0.8, ls=":")
@@ -625,7 +625,7 @@ steps = history.steps("floors")
 names = [f"step {step + 1}: {value:.0f}" for step, value in zip(steps, history["floors"], strict=True)]
 plots.show(
     plots.plot_images(torch.cat(list(on_the_way.values())), n_columns=12, row_labels=names),
-    alt="Five rows of twelve digits from the same codes, at five times. At first smudges, then strokes, "
+    alt="Three rows of twelve digits from the same codes, at three times. At first smudges, then strokes, "
     "then shapes that are mostly digits; from row to row the same picture becomes clearer.",
 )
 print("at most 40 floors:", history["floors"][-1] <= 40)  # NBVAL_CHECK_OUTPUT
@@ -659,17 +659,17 @@ real_features = judge.features(test_images[torch.randperm(10_000, generator=gene
 
 
 def measures(pictures):
-    """Fréchet distance in floors, precision, recall, class entropy, sharpness, of 10,000 pictures."""
+    """Fréchet distance in floors and sharpness of 10,000 pictures; of 3,000: precision, recall, class entropy."""
     near = metrics.precision_recall(real_features, judge.features(pictures[:3_000]))
     return (
         metrics.frechet_on_mnist(pictures).floors,
         *near,
-        metrics.class_entropy(judge.predict(pictures), 10),
+        metrics.class_entropy(judge.predict(pictures[:3_000]), 10),
         (pictures.diff(dim=2).abs() > 0.3).double().mean().item(),
     )
 
 
-# %% slideshow={"slide_type": "fragment"}
+# %% slideshow={"slide_type": "subslide"}
 stored, vae = pretrained.load("gan_mnist"), pretrained.load("vae_mnist")
 drawn = torch.randperm(60_000, generator=generator)[:10_000]
 sources = {
@@ -689,7 +689,7 @@ for name, pictures in sources.items():
 #
 # - *Training images*, another draw than the floor's, are near 1 floor, and even they do not reach a precision or recall of 1: two sets of real digits do not lie entirely within each other's balls.
 # - *The GAN above* makes sharp digits; half of them lie among real ones, the others are no digit. Its recall is nearly that of the others: quality is missing, not variety.
-# - *The stored GAN* is the same pair of networks, trained eight times as long on batches of twice the size: 4 floors.
+# - *The stored GAN* is the same pair of networks, trained ten times as long on batches of twice the size: 4 floors.
 # - *The VAE's means* are the least sharp of the models, if not by much, and by the Fréchet distance they are about where the short training is.
 # - *Blurred training images* are a warning. Their precision and class entropy look harmless; recall and the Fréchet distance see at once that no real digit looks like them.
 #
@@ -784,10 +784,10 @@ explorer = widgets.LatentExplorer(
 # %% slideshow={"slide_type": "subslide"}
 explorer
 
-# %% [markdown] slideshow={"slide_type": "fragment"}
+# %% [markdown] slideshow={"slide_type": "subslide"}
 # Two straight ways between codes of the GAN, and one between the codes of two test digits in the stored VAE:
 
-# %% slideshow={"slide_type": "fragment"}
+# %% slideshow={"slide_type": "subslide"}
 share = torch.linspace(0, 1, 12)[:, None]
 ways = [torch.lerp(start, end, share) for start, end in ((z[0], z[1]), (z[2], z[3]))]
 codes = vae.encode(data.binarize(test_images[:2], generator=generator)).mean
