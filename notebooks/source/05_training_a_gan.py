@@ -795,9 +795,9 @@ with torch.no_grad():
     shown = [stored(way) for way in ways] + [vae.decode(torch.lerp(codes[0], codes[1], share))]
 plots.show(
     plots.plot_images(torch.cat(shown), n_columns=12, row_labels=["GAN", "GAN", "VAE"]),
-    alt="Three rows of twelve pictures, each from one digit to another. In the first a 4 becomes a 3 by "
-    "way of a 7 and a 2, in the second a slanted 1 becomes a 9, in the VAE's row a 7 becomes a 2 by "
-    "way of a 3. Neighbouring pictures are alike, and all have clear strokes.",
+    alt="Three rows of twelve pictures, each from one digit to another: in the first a 7 becomes an 8, in "
+    "the second a 6 becomes a 9, in the VAE's row a 7 becomes a 2. Neighbouring pictures are alike; "
+    "half way some are another digit or none.",
 )
 
 # %% slideshow={"slide_type": "skip"}
