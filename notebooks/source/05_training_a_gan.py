@@ -505,12 +505,14 @@ history = gan.fit_gan(
     generator=generator,
 )
 
-# %% slideshow={"slide_type": "subslide"}
+# %% slideshow={"slide_type": "fragment"}
 samples = G.sample(2_000, generator=generator)
 side = torch.linspace(-2.4, 2.4, 81)
 plane = torch.cartesian_prod(side, side)
 with torch.no_grad():
     score = D(plane).view(81, 81).T
+
+# %% slideshow={"slide_type": "subslide"}
 figure, axes = plt.subplots(1, 3, figsize=(10, 3.2), sharey=True)
 plots.plot_points(points[:2_000], ax=axes[0], size=4)
 plots.plot_points(samples, ax=axes[1], size=4)
