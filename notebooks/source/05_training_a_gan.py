@@ -105,8 +105,13 @@ def density_of(G):
 #
 # To begin with, the counterfeiter is no network but a poor plan: $G(z) = 1.5\,z - 0.5$. Its money is spread evenly from -2 to 1.
 
+
 # %% slideshow={"slide_type": "subslide"}
-poor = lambda z: 1.5 * z - 0.5
+def poor(z):
+    """The counterfeiter's first plan."""
+    return 1.5 * z - 0.5
+
+
 q = density_of(poor)
 _, ax = plt.subplots(figsize=(6.6, 2.9))
 plots.plot_curves(x[:, 0], {"$p$, the data": p.log_prob(x[:, 0]).exp(), "$q$, the fakes": q}, ax=ax)
