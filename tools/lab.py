@@ -44,6 +44,8 @@ RESULT_OF_LAST = """() => {
   const { outputs } = window.jupyterapp.shell.currentWidget.content.activeCell.model;
   return outputs.toJSON()[0].data["text/plain"];
 }"""
+THEME_IS = """(kind) => (document.body.dataset.jpThemeLight === "true") === (kind === "Light")
+  && !document.querySelector("#jupyterlab-splash")"""
 
 
 def launch(play: Playwright) -> Browser:
@@ -105,7 +107,7 @@ class OpenNotebook:
         self.complaints: list[str] = []  # what the page wrote to the console as an error
         page.set_default_timeout(30_000)
         page.on("console", lambda m: m.type == "error" and self.complaints.append(f"{m.text} {m.location}"))
-        page.on("pageerror", lambda error: self.complaints.append(str(error)))
+        page.on("pageerror", lambda error: self.complaints.append(error.stack or str(error)))
         page.goto(url)
         page.wait_for_function("() => window.jupyterapp")
         page.evaluate("() => window.jupyterapp.restored.then(() => true)")
@@ -132,6 +134,11 @@ class OpenNotebook:
         """Without the dialog that asks."""
         session = "window.jupyterapp.shell.currentWidget.sessionContext.session"
         self.page.evaluate(f"() => {session}.kernel.restart().then(() => true)")
+
+    def change_theme(self, kind: str) -> None:
+        """To "Light" or "Dark", until the Lab's splash screen is gone: two at once are an error of the Lab."""
+        self.command("apputils:change-theme", theme=f"JupyterLab {kind}")
+        self.page.wait_for_function(THEME_IS, arg=kind)
 
     def command(self, name: str, **arguments: Any) -> None:
         """One of the Lab's commands, to its end."""

@@ -8,7 +8,7 @@ from playwright.sync_api import sync_playwright
 from tools.lab import CHROMIUM, NO_CHROMIUM, Lab, OpenNotebook, launch
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def browser():
     """Chromium. Where continuous integration runs, a missing one is a failure."""
     if not CHROMIUM:
@@ -19,7 +19,7 @@ def browser():
         chromium.close()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def lab(browser, tmp_path_factory):
     server = Lab(tmp_path_factory.mktemp("lab"), tmp_path_factory.mktemp("private"))
     yield server

@@ -28,7 +28,8 @@ LISTEN = """(selector) => {
 
 
 def settle(page):
-    """Wait until all widgets have drawn what they have to draw."""
+    """Wait until all widgets have drawn what they have to draw, counted from now: it may not have begun."""
+    page.evaluate("() => { window.lastDrawn = null; }")
     page.wait_for_function(SETTLED)
 
 

@@ -352,10 +352,9 @@ def test_it_fits_a_slide_a_new_width_and_the_dark_theme(show, notebook):
         assert at == pytest.approx(7.5 / 12, abs=0.005)
     assert box["width"] != pytest.approx(wide, rel=0.05)
     ink = view(page).evaluate(INK)
-    notebook.command("apputils:change-theme", theme="JupyterLab Dark")
-    page.wait_for_function("() => document.body.dataset.jpThemeLight === 'false'")
+    notebook.change_theme("Dark")
     assert view(page).evaluate(INK) != ink
-    notebook.command("apputils:change-theme", theme="JupyterLab Light")
+    notebook.change_theme("Light")
     page.set_viewport_size(TALL)
 
 

@@ -347,12 +347,11 @@ def test_it_fits_a_slide_a_new_width_and_the_dark_theme(show, notebook):
     assert share()[0] != pytest.approx(wide, rel=0.05)
     assert share()[1] == pytest.approx(5 / 8, abs=0.005)
     ink = view(page).locator(".elbo-posterior").evaluate(INK)
-    notebook.command("apputils:change-theme", theme="JupyterLab Dark")
-    page.wait_for_function("() => document.body.dataset.jpThemeLight === 'false'")
+    notebook.change_theme("Dark")
     settle(page)
     assert panel.evaluate(BACKGROUND) != "rgb(255, 255, 255)"
     assert view(page).locator(".elbo-posterior").evaluate(INK) != ink
-    notebook.command("apputils:change-theme", theme="JupyterLab Light")
+    notebook.change_theme("Light")
 
 
 def test_without_a_kernel_it_does_all_it_did(show, notebook):

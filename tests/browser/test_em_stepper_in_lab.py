@@ -178,12 +178,11 @@ def test_a_new_width_and_the_dark_theme_are_drawn(stepper, notebook):
     assert place()[0] != pytest.approx(width, rel=0.05)
     assert place()[1] == pytest.approx(share, abs=0.005)
     assert panel.evaluate(BACKGROUND) == "rgb(255, 255, 255)"
-    notebook.command("apputils:change-theme", theme="JupyterLab Dark")
-    page.wait_for_function("() => document.body.dataset.jpThemeLight === 'false'")
+    notebook.change_theme("Dark")
     settle(page)
     assert panel.evaluate(BACKGROUND) != "rgb(255, 255, 255)"
     assert view(page).locator(".axis").first.evaluate(INK) == "rgba(255, 255, 255, 0.87)"
-    notebook.command("apputils:change-theme", theme="JupyterLab Light")
+    notebook.change_theme("Light")
 
 
 def test_without_a_kernel_it_still_steps_and_says_what_to_do(stepper, notebook):

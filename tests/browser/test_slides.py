@@ -91,7 +91,7 @@ class Deck:
         return seen
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def make(tmp_path_factory):
     """Build the slides of one notebook; the libraries come from the shared cache."""
     folder = tmp_path_factory.mktemp("slides")
@@ -108,7 +108,7 @@ def make(tmp_path_factory):
     return build
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def open_deck(browser):
     """A function that opens a page from its "file", or over "http"."""
     decks, servers = [], []
@@ -146,23 +146,23 @@ def visible(notebook):
 # ---- the chapters
 
 
-@pytest.fixture(scope="session", params=DECKS, ids=lambda deck: f"{deck[0].name[:2]}-{deck[1]}")
+@pytest.fixture(scope="module", params=DECKS, ids=lambda deck: f"{deck[0].name[:2]}-{deck[1]}")
 def deck(request):
     return request.param
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def stored(deck):
     return notebooks.read_notebook(deck[0])
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def chapter(deck, make, open_deck):
     path, way = deck
     return open_deck(make(path, slides.CACHE), way)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def seen(chapter):
     return chapter.visit()
 
@@ -242,7 +242,7 @@ print("fresh")
 Clicks()'''
 
 
-@pytest.fixture(scope="session", params=["file", "http"])
+@pytest.fixture(scope="module", params=["file", "http"])
 def widgets(request, make, open_deck, tmp_path_factory):
     folder = tmp_path_factory.mktemp("widgets")
 

@@ -1,0 +1,1 @@
+"""A package, so that Playwright's event loop ends with the last test of this folder."""
