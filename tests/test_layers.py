@@ -23,7 +23,7 @@ LAYERS = [
     {"mixtures", "autoencoders", "vae", "gan", "autoregressive", "vqvae", "translation", "sequences"},
     {"metrics"},
     {"plots"},
-    {"pretrained"},
+    {"pretrained", "studies"},
     {"widgets"},
     {"exercises"},
 ]

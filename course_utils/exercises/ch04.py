@@ -13,7 +13,7 @@ from torch.distributions import Bernoulli
 from torch.nn import functional
 
 from course_utils.distributions import kl_to_standard_normal
-from course_utils.exercises.exercise import Exercise, Question, seeded
+from course_utils.exercises.exercise import Exercise, Question, seeded, with_names
 from course_utils.vae import ConditionalVAE, mlp_conditional_vae
 
 __all__ = [
@@ -44,17 +44,6 @@ __all__ = [
 ]
 
 CHAPTER = "ch04"
-
-
-def with_names(names: type) -> Callable[..., Any]:
-    """An `observe` that names the parts of the tuple that a function returns, for the messages."""
-
-    def observe(function: Callable[..., Any], *case: Any) -> Any:
-        answer = function(*case)
-        fits = isinstance(answer, tuple | list) and len(answer) == len(names.__annotations__)
-        return names(*answer) if fits else answer
-
-    return observe
 
 
 # --- reconstruction ---------------------------------------------------------------------------------

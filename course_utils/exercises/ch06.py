@@ -11,8 +11,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import softplus
 
-from course_utils.exercises.ch04 import with_names
-from course_utils.exercises.exercise import Exercise, Question, seeded
+from course_utils.exercises.exercise import Exercise, Question, seeded, with_names
 from course_utils.networks import mlp
 
 __all__ = [

@@ -21,7 +21,7 @@ from course_utils.exercises.comparison import (
     same,
 )
 
-__all__ = ["Choice", "Exercise", "Mistake", "Question", "Result", "seeded"]
+__all__ = ["Choice", "Exercise", "Mistake", "Question", "Result", "seeded", "with_names"]
 
 _WIDTH = 100  # characters per line of a result
 
@@ -29,6 +29,17 @@ _WIDTH = 100  # characters per line of a result
 def seeded(*shape: int, seed: int = 0) -> Tensor:
     """Numbers from N(0, 1) for the cases of an exercise, the same at every call."""
     return torch.randn(*shape, generator=torch.Generator().manual_seed(seed))
+
+
+def with_names(names: type) -> Callable[..., Any]:
+    """An `observe` that names the parts of the tuple that a function returns, for the messages."""
+
+    def observe(function: Callable[..., Any], *case: Any) -> Any:
+        answer = function(*case)
+        fits = isinstance(answer, tuple | list) and len(answer) == len(names.__annotations__)
+        return names(*answer) if fits else answer
+
+    return observe
 
 
 @dataclass(frozen=True, repr=False)

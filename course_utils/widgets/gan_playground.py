@@ -431,7 +431,8 @@ class GANPlayground(anywidget.AnyWidget):
         """Send a picture of the present state."""
         game = self._present
         try:
-            picture = game.picture(self._rules.loss)
+            with training.threads(1):  # beside a browser, two threads on small networks wait for each other
+                picture = game.picture(self._rules.loss)
         except Exception as error:  # the learner's loss or network, on so many points
             self._task.cancel()
             self.set_trait("running", False)

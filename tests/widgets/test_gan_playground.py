@@ -12,7 +12,7 @@ import torch
 from torch import nn
 from traitlets import TraitError
 
-from course_utils import gan
+from course_utils import gan, training
 from course_utils.networks import mlp
 from course_utils.widgets import GANPlayground
 from course_utils.widgets.gan_data import DATA_SETS, measure
@@ -429,6 +429,20 @@ def test_a_frozen_discriminator_stays_as_it_is():
         assert torch.equal(one, other)
     assert "discriminator_loss" not in playground.history
     assert np.isnan(floats(playground._losses).reshape(2, -1)[0]).all()
+
+
+def test_rounds_and_pictures_take_one_thread():
+    seen = set()
+
+    def loss(fake_logits):
+        seen.add(torch.get_num_threads())
+        return -fake_logits.mean()
+
+    with training.threads(2):
+        playground = small(loss=loss)
+        playground.step()
+        assert torch.get_num_threads() == 2
+    assert seen == {1}
 
 
 def test_outside_a_notebook_start_says_what_to_do():

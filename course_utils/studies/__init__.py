@@ -1,0 +1,4 @@
+"""Experiments that take too long for a notebook: one file each, one command, and its results stored beside it.
+
+`python -m course_utils.studies.NAME` computes what is not stored yet, and goes on after an interruption.
+"""

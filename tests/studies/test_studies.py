@@ -1,0 +1,120 @@
+"""Stored studies: complete, of the present settings, and computed by code that still does what it did."""
+
+import json
+import math
+
+import pytest
+import torch
+from torch import nn
+
+from course_utils.networks import unstack_models
+from course_utils.studies import collapse, mode_bench
+from course_utils.studies.store import Store
+
+TRUE_KEYS = ("n_modes", "high_quality", "reverse_kl", "kl_with_misses", "spread")
+
+
+def test_a_store_computes_each_entry_once(tmp_path):
+    store = Store(tmp_path / "deep" / "study.json")
+    assert store.read() == {}
+    assert store.get("a", lambda: {"value": 1}) == {"value": 1}
+    assert store.get("a", lambda: {"value": 2}) == {"value": 1}
+    store.get("b", lambda: {"value": 3})
+    assert json.loads(store.path.read_text()) == {"a": {"value": 1}, "b": {"value": 3}}
+    with pytest.raises(KeyboardInterrupt):  # an interruption leaves what was there
+        store.get("c", lambda: (_ for _ in ()).throw(KeyboardInterrupt))
+    assert set(store.read()) == {"a", "b"}
+    assert [path.name for path in store.path.parent.iterdir()] == ["study.json"]
+
+
+def entries(part):
+    return {key: entry for key, entry in mode_bench.results().items() if key.endswith(f"| {part}")}
+
+
+@pytest.mark.parametrize("data", mode_bench.DATA)
+@pytest.mark.parametrize("remedy", mode_bench.REMEDIES)
+def test_every_remedy_was_searched_with_equal_care(data, remedy):
+    """Four settings of equal size, and the full training has the best of them."""
+    stored = mode_bench.results()
+    tried = [stored[f"{data} | {remedy} | search {i}"] for i in range(4)]
+    assert {(entry["n_steps"], entry["n_seeds"]) for entry in tried} == {
+        (mode_bench.N_STEPS_SEARCH, mode_bench.N_SEEDS_SEARCH)
+    }
+    assert {(entry["learning_rate"], entry["knob"]) for entry in tried} == {
+        (rate, knob) for rate in mode_bench.LEARNING_RATES for knob in mode_bench.REMEDIES[remedy].values
+    }
+    best = min(tried, key=mode_bench.score)
+    final = stored[f"{data} | {remedy} | final"]
+    assert (final["learning_rate"], final["knob"]) == (best["learning_rate"], best["knob"])
+    assert (final["n_steps"], final["n_seeds"]) == (mode_bench.N_STEPS, mode_bench.N_SEEDS)
+    assert "failed" in final or all(len(final[key]) == mode_bench.N_SEEDS for key in TRUE_KEYS)
+
+
+@pytest.mark.parametrize(("data", "n_modes"), [("ring", 8), ("grid", 25)])
+def test_the_long_training_beats_the_published_table(data, n_modes):
+    """Lin et al. (2018), table 1: at best 7.9 modes of 8 and a KL of 0.07, 24.8 of 25 and 0.04."""
+    entry = mode_bench.results()[f"{data} | {mode_bench.BEST} | long"]
+    assert {name: entry[name] for name in mode_bench.LONG} == mode_bench.LONG
+    assert entry["n_modes"] == [n_modes] * mode_bench.N_SEEDS
+    assert sum(entry["reverse_kl"]) / mode_bench.N_SEEDS <= 0.01
+    assert entry["seconds"] <= 180
+
+
+def test_failed_trainings_come_last():
+    assert mode_bench.score({"failed": "a loss became NaN"}) == math.inf
+    assert mode_bench.score({"kl_with_misses": [1.0, 3.0]}) == 2.0
+
+
+@pytest.mark.parametrize("remedy", mode_bench.REMEDIES)
+def test_every_remedy_still_trains(remedy, tmp_path):
+    """A few steps, interrupted by nothing; the checkpoint tells the time."""
+    how = {"learning_rate": 1e-3, "knob": mode_bench.REMEDIES[remedy].values[0]}
+    entry = mode_bench.train("ring", remedy, **how, n_steps=4, n_seeds=2, checkpoint=tmp_path / "training.pt")
+    assert set(entry) == {*TRUE_KEYS, "seconds"}
+    assert all(len(entry[key]) == 2 for key in TRUE_KEYS)
+    assert entry["seconds"] > 0
+
+
+def test_the_networks_are_the_same_but_for_what_a_remedy_needs():
+    def sizes(remedy):
+        _, discriminator = mode_bench.players(remedy, 2)
+        return [tuple(weight.shape[-2:]) for weight in discriminator.parameters() if weight.ndim >= 2]
+
+    plain = [(2, 64), (1, 64), (64, 64), (1, 64), (64, 1), (1, 1)]
+    assert sizes("non-saturating") == sizes("R1") == plain
+    assert sizes("packing 4")[0] == (8, 64)
+    assert sizes("packing 4")[1:] == plain[1:]
+    assert sizes("minibatch discrimination")[-2] == (72, 1)
+
+
+def test_side_by_side_gives_each_model_its_rows():
+    models = [nn.Linear(2, 1), nn.Linear(2, 1)]
+    x = torch.randn(6, 2)
+    together = mode_bench.SideBySide(models)(x)
+    torch.testing.assert_close(together, torch.cat([models[0](x[:3]), models[1](x[3:])]))
+
+
+def test_the_weight_of_r1_falls_to_a_thousandth():
+    weights = [mode_bench._falling(0.05, done) for done in (0.0, 0.3, 0.6, 1.0)]
+    assert weights == pytest.approx([0.05, 0.05 * 0.001**0.5, 5e-5, 5e-5])
+
+
+def test_the_collapse_and_its_cures_are_stored():
+    stored = collapse.results()
+    assert set(stored) == set(collapse.CURES)
+    for found in stored.values():
+        shape = (collapse.N_SEEDS, collapse.N_STEPS // collapse.EVERY)
+        assert torch.tensor(found["n_modes"]).shape == torch.tensor(found["top_mode"]).shape == shape
+    assert sum(modes[-1] <= 1 for modes in stored["nothing changed"]["n_modes"]) >= 4
+
+
+def test_the_collapse_still_trains():
+    found = collapse.train("packing 4", n_seeds=2, n_steps=collapse.EVERY)
+    assert [len(modes) for modes in found["n_modes"]] == [1, 1]
+    assert len(found["high_quality"]) == 2
+
+
+def test_the_seeds_of_a_stack_begin_differently():
+    generators, _ = mode_bench.players("R1", 3)
+    first = [model.network[0].weight for model in unstack_models(generators)]
+    assert not torch.equal(first[0], first[1])
