@@ -2,3 +2,5 @@
 
 `python -m course_utils.studies.NAME` computes what is not stored yet, and goes on after an interruption.
 """
+
+__all__: list[str] = []  # import the study: `from course_utils.studies import mode_bench`

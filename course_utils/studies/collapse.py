@@ -19,11 +19,13 @@ from course_utils.seeding import seed_everything
 from course_utils.studies.mode_bench import players
 from course_utils.studies.store import FOLDER, Store
 
-__all__ = ["CURES", "main", "results", "train"]
+__all__ = ["CURES", "EVERY", "N_STEPS", "PLAIN", "STD", "main", "results", "train"]
 
 STORE = Store(FOLDER / "collapse.json")
-STD, BATCH = 0.01, 128
-N_SEEDS, N_STEPS, EVERY = 5, 7_000, 500
+STD = 0.01  # of a mode, on a ring of radius 1
+BATCH = 128  # examples for each seed
+N_SEEDS, N_STEPS = 5, 7_000
+EVERY = 500  # rounds from one measurement to the next
 PLAIN: dict[str, Any] = {
     "learning_rate": 1e-3,
     "discriminator_learning_rate": 1e-4,

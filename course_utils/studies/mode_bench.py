@@ -33,7 +33,7 @@ from course_utils.networks import Activation, mlp, stack_models
 from course_utils.seeding import seed_everything
 from course_utils.studies.store import CHECKPOINTS, FOLDER, Store
 
-__all__ = ["REMEDIES", "Remedy", "main", "results", "train"]
+__all__ = ["BEST", "LONG", "REMEDIES", "Remedy", "main", "players", "results", "score", "train"]
 
 STORE = Store(FOLDER / "mode_bench.json")
 DATA: dict[str, tuple[Callable[..., Clusters], float]] = {  # what draws it, and the modes' standard deviation
@@ -82,7 +82,7 @@ PENALTIES = {
     "R1 and R2": "r1_and_r2",
     "relativistic, R1 and R2": "r1_and_r2",
 }
-BEST = "relativistic, R1 and R2"
+BEST = "relativistic, R1 and R2"  # gets a long training as well:
 LONG = {"n_steps": 100_000, "learning_rate": 2e-3, "knob": 0.05}
 
 
