@@ -323,7 +323,7 @@ def _replaced(model: Any, name: str, module: nn.Module) -> Any:
 
 
 @torch.no_grad()
-def apply_in_batches(function: Callable[[Tensor], Tensor], x: Tensor, *, size: int = 1_000) -> Tensor:
+def apply_in_batches(function: Callable[[Tensor], Tensor], x: Tensor, *, size: int = 250) -> Tensor:
     """Return `function(x)`, computed on `size` rows at a time and without gradients, to save memory.
 
     Args:

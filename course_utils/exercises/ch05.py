@@ -1546,8 +1546,8 @@ losses_tell = Question(
     choices={
         "a": (
             "Yes: a loss that falls means progress",
-            "With a fixed task it would. Here the loss is measured by an opponent that changes: it falls as well when "
-            "the discriminator gets worse.",
+            "The loss is measured by the discriminator of that moment: it falls as well when that one gets worse. And "
+            "against a frozen one it can fall while the pictures get worse (section 5.4).",
         ),
         "b": (
             "No: the discriminator has lost, so the training has broken down",
