@@ -806,10 +806,19 @@ def row(remedy, entry):
 
 # %% slideshow={"slide_type": "subslide"}
 HEADER = f"{'':>26}  modes       high quality    reverse KL      spread  seconds"
-for which in ("ring", "grid"):
+
+
+def table(which):
+    """Print all rows of one data set."""
     print(f"{which}, 3,000 rounds\n{HEADER}")
     for remedy in mode_bench.REMEDIES:
         print(row(remedy, bench[f"{which} | {remedy} | final"]))
+
+
+table("ring")
+
+# %% slideshow={"slide_type": "subslide"}
+table("grid")
 
 # %% slideshow={"slide_type": "subslide"}
 figure, axes = plt.subplots(1, 2, figsize=(11, 4), sharex=True, sharey=True)
