@@ -241,7 +241,7 @@ slopes = {
 figure, axes = plt.subplots(1, 2, figsize=(9, 2.9))
 plots.plot_curves(a, losses, ax=axes[0], xlabel="logit $a$ of a fake", ylabel="loss (nats)")
 plots.plot_curves(a, slopes, ax=axes[1], xlabel="logit $a$ of a fake", ylabel="slope")
-axes[1].legend(loc="center left")
+axes[1].legend(loc="center left", fontsize=9)
 plots.show(
     figure,
     alt="Left: both losses over the logit. The saturating one is flat at 0 for negative logits and falls for positive "
@@ -605,7 +605,7 @@ axes[0].set(ylabel="share of samples")
 plots.show(
     figure,
     alt="Bars: the share of each digit among the samples, with a dash at its share of the test images. Left, all "
-    "samples: bars within a fifth of their dash, 3 and 7 above it, 2 and 5 below. Right, without 7: the bar of the 7 is missing, most others are higher than "
+    "samples: bars within a fifth of their dash, 3 and 7 above it, 1 and 2 below. Right, without 7: the bar of the 7 is missing, most others are higher than "
     "their dash.",
 )
 
@@ -616,7 +616,7 @@ plots.show(
 #   they would say nothing.
 # - The **Fréchet distance** rises several times over, although no image has become worse. It cannot say whether images are missing or bad: without one digit, a very good generator looks to it like a mediocre one with all ten.
 #
-# The share 0.0 % is so by construction, since the same judge removes and counts. What the left panel shows is not: the stored generator draws 3 and 7 more often than they occur, and 2 and 5 less often. A little of this failure is in every GAN.
+# The share 0.0 % is so by construction, since the same judge removes and counts. What the left panel shows is not: the stored generator draws 3 and 7 more often than they occur, and 1 and 2 less often. A little of this failure is there without any switch.
 
 # %% slideshow={"slide_type": "skip"}
 ch06.mode_dropping
@@ -861,7 +861,7 @@ for which in ("ring", "grid"):
 # - High quality is 96.4 % and 94.6 %. On the ring, published rows go up to 98.2 %, for a GAN that covers 6.3 modes; those that cover 7.8 or more have 95.6 to 97.7 %.
 # - The spread says what is not solved: 0.75 on the ring, 0.47 on the grid. The modes are filled too narrowly, and that flatters the share of high quality. A sampler that drew from $p$ would have a spread of 1, and 98.9 %.
 #
-# More rounds made the threads between the modes thinner and the modes narrower at once. A remedy for that we do not have.
+# In shorter trainings of the same kind both were larger: the threads between the modes get thinner, and the modes narrower, at the same time. (The table above has the first 3,000 rounds.) We have no remedy for that.
 
 # %% slideshow={"slide_type": "skip"}
 ch06.over_sure
