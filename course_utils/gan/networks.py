@@ -55,7 +55,7 @@ class LatentGenerator(nn.Module):
 
     @torch.no_grad()
     def sample(self, n_samples: int, *, generator: Generator | None = None) -> Tensor:
-        """(n_samples, ...) examples, 1,000 at a time, in evaluation mode and without gradients; images in [0, 1]."""
+        """(n_samples, ...) examples, 250 at a time, in evaluation mode and without gradients; images in [0, 1]."""
         z = self.draw_z(n_samples, generator=generator)
         was_training = self.training
         made = apply_in_batches(self.eval(), z)

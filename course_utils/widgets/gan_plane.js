@@ -109,12 +109,21 @@ class GanPlane {
     context.globalAlpha = 1;
   }
 
+  /** They seldom change, so they are drawn once, on a canvas of their own. */
   drawReal(context, real) {
-    this.stamp(context, real, SHOWN.real, 0.7, (sprite) => {
-      sprite.fillStyle = this.realColor;
-      sprite.arc(0, 0, 2.3, 0, 2 * Math.PI);
-      sprite.fill();
-    });
+    const { width, height } = this.canvas, { panel } = this;
+    if (this.realDrawn !== real || this.sheet.width !== width || this.sheet.height !== height) {
+      this.sheet = Object.assign(document.createElement("canvas"), { width, height });
+      const sheet = this.sheet.getContext("2d");
+      sheet.setTransform(context.getTransform());
+      this.stamp(sheet, real, SHOWN.real, 0.7, (sprite) => {
+        sprite.fillStyle = this.realColor;
+        sprite.arc(0, 0, 2.3, 0, 2 * Math.PI);
+        sprite.fill();
+      });
+      this.realDrawn = real;
+    }
+    context.drawImage(this.sheet, 0, 0, panel.width, panel.height);
   }
 
   drawGenerated(context, generated) {
