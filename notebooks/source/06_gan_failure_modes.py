@@ -190,7 +190,7 @@ for title, found in (("on a line", on_line), ("in the plane", in_plane)):
 # - **Saturating**: beyond $d = 0.5$ next to nothing arrives. $D$ is sure of every fake, and $\log(1 - D)$ is flat there. This is the JS divergence's plateau, seen from the generator.
 # - **Non-saturating**: does not vanish. With the optimal $D$ its pull is $\frac{d}{\sigma^2}\,\mathbb E_q[1 - D] \approx d/\sigma^2$, which is 100 at $d = 1$ and grows: it *explodes*. A network of this size, trained this long, does not get that steep. Still, the pull rises
 #   several times over on the way from 0.1 to 0.5, and falls again where the network lags behind.
-# - **Wasserstein** with a penalty: a pull of about 1 at every distance. That is the point of it.
+# - **Wasserstein** with the one-sided penalty: a pull of about 1 at every distance. That is the point of it.
 # - The usual two-sided penalty wants a slope of *exactly* 1, and on a line a slope of -1 does as well. So half of the critics point the wrong way: they push the fakes away from the data. The one-sided penalty punishes only what is steeper than 1, and none is wrong. In
 #   the plane a critic can turn round, and after these 500 steps one of 18 has not.
 #
@@ -684,7 +684,7 @@ for name, (history, samples_to_known, fresh_to_known) in cases.items():
     )
 
 # %% [markdown] slideshow={"slide_type": "subslide"}
-# - **40 points**: $D$ says "real" more often about points that it knows than about fresh ones from the same source, and the gap is there to the end. The fakes follow: they lie a little nearer to the 40 known points than fresh data do (0.051 against 0.056). That is the way to copies
+# - **40 points**: $D$ says "real" more often about points that it knows than about fresh ones from the same source, and the gap is there to the end. The fakes lie a little nearer to the 40 known points than fresh data do (0.051 against 0.056): a small difference, in one set of 40 points. That is the way to copies
 #   that section 5.8 spoke of: what $D$ knows by heart, its slope teaches $G$.
 # - **R1** closes the gap: its weight keeps $D$ so flat that it says little about anything. The fakes are now *farther* from the known points than fresh data are. It traded one fault for another.
 # - **20,000 points**: no gap. More data cure it here.
