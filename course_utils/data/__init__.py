@@ -1,7 +1,7 @@
 """The course's data, never a download: bundled, drawn, or the learner's own; all as named tuples of tensors."""
 
 from course_utils.data.creature_attributes import CREATURE_ATTRIBUTES
-from course_utils.data.creature_captions import caption_creatures
+from course_utils.data.creature_captions import caption_creatures, creature_vocabulary
 from course_utils.data.creature_set import Creatures, creatures
 from course_utils.data.files import DataFileError
 from course_utils.data.folder import ImageFolder, load_image_folder
@@ -29,6 +29,7 @@ from course_utils.data.toys import (
     swiss_roll,
     two_moons,
 )
+from course_utils.data.vocabulary import Vocabulary
 
 __all__ = [
     "CREATURE_ATTRIBUTES",
@@ -45,8 +46,10 @@ __all__ = [
     "MoonPhases",
     "Points",
     "SwissRoll",
+    "Vocabulary",
     "binarize",
     "caption_creatures",
+    "creature_vocabulary",
     "creatures",
     "drawn_letters",
     "gaussian_grid",

@@ -6,9 +6,10 @@ import torch
 from torch import Generator, Tensor
 
 from course_utils.data.creature_attributes import CREATURE_ATTRIBUTES, check_attributes
+from course_utils.data.vocabulary import Vocabulary
 from course_utils.validation import check_number
 
-__all__ = ["caption_creatures"]
+__all__ = ["caption_creatures", "creature_vocabulary"]
 
 NOUNS = ("creature", "monster", "alien")
 SIZES = {"small": ("small", "little"), "large": ("large", "big")}
@@ -16,6 +17,7 @@ TIMES = {"day": ("by day", "in the sun"), "night": ("at night", "under the moon"
 PATTERNS = {"striped": "stripes", "spotted": "spots"}
 HORNS = {"none": "no horns", "one": "one horn", "two": "two horns"}
 EYES = {"one": "one eye", "two": "two eyes", "three": "three eyes"}
+BETWEEN = "a an with and it has"  # words that say nothing by themselves
 N_CHOICES = 7  # at most so many random choices make a caption
 
 Pick = Callable[[Sequence[str]], str]  # one of the options, at random
@@ -46,6 +48,14 @@ def caption_creatures(
     choices = torch.rand(len(attributes), N_CHOICES, generator=generator, device=device)
     rows = zip(attributes.tolist(), named.tolist(), choices.tolist(), strict=True)
     return [_caption(_values(row, keep), _picker(numbers)) for row, keep, numbers in rows]
+
+
+def creature_vocabulary() -> Vocabulary:
+    """Return the words that captions of creatures are made of."""
+    varied = [*SIZES.values(), *TIMES.values()]
+    named = [CREATURE_ATTRIBUTES[name] for name in ("colour", "body", "pattern")]
+    parts = [table.values() for table in (PATTERNS, HORNS, EYES)]
+    return Vocabulary([BETWEEN, *NOUNS, *(word for words in (*varied, *named, *parts) for word in words)])
 
 
 def _values(row: list[int], named: list[bool]) -> dict[str, str]:

@@ -1,5 +1,6 @@
 """Generative adversarial networks: the losses, what keeps a discriminator in bounds, the two steps, the training."""
 
+from course_utils.gan.conditional import ConcatDiscriminator, ConditionalGenerator, ProjectionDiscriminator
 from course_utils.gan.fit import fit_gan
 from course_utils.gan.losses import (
     LOSSES,
@@ -18,6 +19,7 @@ from course_utils.gan.losses import (
     wasserstein_critic_loss,
     wasserstein_generator_loss,
 )
+from course_utils.gan.matching import fit_matching, matching_loss
 from course_utils.gan.networks import (
     LatentGenerator,
     conv_discriminator,
@@ -43,11 +45,14 @@ from course_utils.gan.steps import discriminator_step, generator_step, unrolled
 __all__ = [
     "LOSSES",
     "PENALTIES",
+    "ConcatDiscriminator",
+    "ConditionalGenerator",
     "LatentGenerator",
     "Loss",
     "MinibatchDiscrimination",
     "Packed",
     "Penalty",
+    "ProjectionDiscriminator",
     "clip_weights",
     "conv_discriminator",
     "dcgan_discriminator",
@@ -56,6 +61,7 @@ __all__ = [
     "discriminator_loss",
     "discriminator_step",
     "fit_gan",
+    "fit_matching",
     "generator_step",
     "gradient_penalty",
     "hinge_discriminator_loss",
@@ -64,6 +70,7 @@ __all__ = [
     "least_squares_discriminator_loss",
     "least_squares_generator_loss",
     "loss_named",
+    "matching_loss",
     "minimax_generator_loss",
     "non_saturating_generator_loss",
     "optimal_discriminator",

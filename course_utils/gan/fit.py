@@ -25,6 +25,8 @@ def fit_gan(
     real: Tensor,
     *,
     n_steps: int,
+    conditions: Tensor | None = None,
+    mismatched: bool = False,
     batch_size: int = 128,
     loss: str | Loss = "non_saturating",
     penalties: Sequence[Penalty] = (),
@@ -52,6 +54,10 @@ def fit_gan(
         discriminator: takes (batch, ...), gives one logit (or score) per example.
         real: (n, ...), in memory.
         n_steps: rounds of the game.
+        conditions: of the real examples, one row each, for players that take them, such as `ConditionalGenerator`
+            and `ConcatDiscriminator`.
+        mismatched: whether real examples under another example's condition count as fakes; see
+            `discriminator_step`.
         batch_size: real examples, and fakes, of each step.
         loss: a name of `LOSSES`, or a `Loss`.
         penalties: terms of the discriminator's loss.
@@ -105,7 +111,19 @@ def fit_gan(
     measure_every = check_count(measure_every, "measure_every")
     record_every = check_count(record_every, "record_every")
 
-    batches = training.batches(real, batch_size, generator=generator)
+    if conditions is None and mismatched:
+        raise ValueError("mismatched=True needs conditions, one row for each real example")
+    if conditions is not None and n_unrolled:
+        raise ValueError(
+            "n_unrolled must be 0 with conditions: unrolling is written for players without them"
+        )
+    rows = real if conditions is None else (real, conditions)
+    batches = training.batches(rows, batch_size, generator=generator)
+
+    def draw() -> tuple[Tensor, Tensor | None]:
+        """A batch of examples, and their conditions."""
+        return (next(batches), None) if conditions is None else next(batches)
+
     players = (generator_network, discriminator)
     optimizers = [
         torch.optim.Adam(player.parameters(), lr=rate, betas=betas, fused=True)
@@ -134,24 +152,29 @@ def fit_gan(
             weights = [penalty.at(step, n_steps) for penalty in penalties]
             losses = {}
             for _ in range(n_critic):
+                examples, told = draw()
                 losses["discriminator_loss"] = discriminator_step(
                     discriminator,
                     generator_network,
                     optimizers[1],
-                    next(batches),
+                    examples,
                     loss=loss,
+                    conditions=told,
+                    mismatched=told.roll(1, 0) if mismatched and told is not None else None,
                     penalty=_weighted_sum(bound, weights) if any(weights) else None,
                     generator=generator,
                 )
                 if clip is not None:
                     clip_weights(discriminator, clip)
             for _ in range(n_generator):
+                examples, told = draw()
                 losses["generator_loss"] = generator_step(
                     discriminator,
                     generator_network,
                     optimizers[0],
-                    next(batches),
+                    examples,
                     loss=loss,
+                    conditions=told,
                     unroll=unroll if n_unrolled else None,
                     generator=generator,
                 )

@@ -41,9 +41,13 @@ class LatentGenerator(nn.Module):
 
     def forward(self, z: Tensor) -> Tensor:
         """Examples (batch, ...) for z (batch, latent_dim)."""
+        return self.network(self.check_z(z))
+
+    def check_z(self, z: Tensor) -> Tensor:
+        """Return z if it has shape (batch, latent_dim), else raise ValueError."""
         if z.ndim != 2 or z.shape[1] != self.latent_dim:
             raise ValueError(f"z must have shape (batch, {self.latent_dim}), got {tuple(z.shape)}")
-        return self.network(z)
+        return z
 
     def draw_z(self, n_samples: int, *, generator: Generator | None = None) -> Tensor:
         """(n_samples, latent_dim) from the prior, on the device of the weights and of their dtype."""
@@ -184,17 +188,18 @@ def pixelshuffle_generator(
     return LatentGenerator(nn.Sequential(*layers), latent_dim)
 
 
-def conv_discriminator(image_shape: Sequence[int], *, width: int = 32) -> nn.Sequential:
-    """A discriminator that a CPU trains quickly: `networks.conv_encoder` with LeakyReLU and one output.
+def conv_discriminator(image_shape: Sequence[int], *, width: int = 32, n_outputs: int = 1) -> nn.Sequential:
+    """A discriminator that a CPU trains quickly: `networks.conv_encoder` with LeakyReLU.
 
     Args:
         image_shape: (height, width) or (channels, height, width); sides divisible by 4.
         width: channels of the first convolution.
+        n_outputs: 1 for the logit; more for features, as `ProjectionDiscriminator` takes them.
 
     Returns:
-        Takes (batch, *image_shape), gives (batch, 1) logits.
+        Takes (batch, *image_shape), gives (batch, n_outputs).
     """
-    return conv_encoder(image_shape, 1, width=width, activation=lambda: nn.LeakyReLU(0.2))
+    return conv_encoder(image_shape, n_outputs, width=width, activation=lambda: nn.LeakyReLU(0.2))
 
 
 def _dcgan_shape(image_shape: Sequence[int]) -> tuple[int, int, int]:

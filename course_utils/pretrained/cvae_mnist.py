@@ -10,7 +10,7 @@ import torch
 
 from course_utils.data import binarize, load_mnist
 from course_utils.history import History
-from course_utils.metrics import judge
+from course_utils.metrics import judge, within_class_distance
 from course_utils.networks import start_output_at
 from course_utils.seeding import seed_everything
 from course_utils.vae import ConditionalVAE, elbo, fit_vae, mlp_conditional_vae
@@ -69,11 +69,5 @@ def measure(model: ConditionalVAE, *, quick: bool = False) -> dict[str, float]:
         return figures
     figures["lowest agreement of a digit"] = agreement.view(10, 1_000).mean(1).min().item()
     for name, pictures, digits in (("samples", samples, asked), ("test images", grey, labels)):
-        apart = [_apart(pictures[digits == digit][:300]) for digit in range(10)]
-        figures[f"two {name} of one digit apart, RMS"] = sum(apart) / 10
+        figures[f"two {name} of one digit apart, RMS"] = within_class_distance(pictures, digits)
     return figures
-
-
-def _apart(pictures: torch.Tensor) -> float:
-    """Root of the mean squared difference of two pictures, mean over all pairs."""
-    return (torch.pdist(pictures.flatten(1)).mean() / pictures[0].numel() ** 0.5).item()

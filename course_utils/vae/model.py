@@ -9,8 +9,8 @@ from typing import NamedTuple
 
 import torch
 from torch import Generator, Tensor, nn
-from torch.nn.functional import one_hot
 
+from course_utils.conditions import OneHot
 from course_utils.networks import Activation, conv_decoder, conv_encoder, mlp
 from course_utils.vae.likelihoods import Bernoulli, Likelihood
 from course_utils.validation import check_count, check_tensor
@@ -149,23 +149,7 @@ class ConditionalVAE(VAE):
             TypeError: if they are no integers.
             ValueError: for another number of attributes, or a value that is out of range.
         """
-        if not isinstance(conditions, Tensor) or conditions.is_floating_point():
-            raise TypeError(
-                "conditions must be a tensor of integers, such as labels; labels.long() makes one"
-            )
-        columns = conditions[:, None] if conditions.ndim == 1 else conditions
-        if columns.ndim != 2 or columns.shape[1] != len(self.n_values):
-            raise ValueError(
-                f"conditions must have one row per example, shape {self._shape_of_conditions()}, "
-                f"got {tuple(conditions.shape)}"
-            )
-        for place, (column, n) in enumerate(zip(columns.T, self.n_values, strict=True)):
-            if ((column < 0) | (column >= n)).any():
-                raise ValueError(
-                    f"conditions[:, {place}] must be from 0 to {n - 1}, got {int(column.min())} to {int(column.max())}"
-                )
-        parts = [one_hot(column.long(), n) for column, n in zip(columns.T, self.n_values, strict=True)]
-        return torch.cat(parts, 1).to(next(self.parameters()))
+        return OneHot(self.n_values)(conditions).to(next(self.parameters()))
 
     def encode(self, x: Tensor, conditions: Tensor) -> Posterior:  # type: ignore[override]
         """q(z | x, c) for x (batch, *shape) and its conditions."""
@@ -188,9 +172,6 @@ class ConditionalVAE(VAE):
         """One x for each condition, with z from the prior; `draw` and `generator` as in `VAE.sample`."""
         output = self.output(self._prior(len(conditions), generator), conditions)
         return self.likelihood.sample(output, generator=generator) if draw else self.likelihood.mean(output)
-
-    def _shape_of_conditions(self) -> str:
-        return "(batch,)" if len(self.n_values) == 1 else f"(batch, {len(self.n_values)})"
 
     def _rows(self, conditions: Tensor, n: int, name: str) -> Tensor:
         numbers = self.one_hot(conditions)

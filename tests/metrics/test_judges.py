@@ -168,3 +168,17 @@ def test_errors_of_the_judge_of_creatures(creature_judge):
         creature_judge.accuracies(images, attributes[:2])
     with pytest.raises(TypeError, match=r"attributes.long\(\) makes one"):
         creature_judge.accuracies(images, attributes.float())
+
+
+def test_a_classifier_learns_what_its_images_say():
+    """From real digits it reads real ones; from the same digits with every label one too high, every label is wrong."""
+    images, labels = load_mnist()
+    settings = {"n_steps": 60}
+    torch.manual_seed(0)
+    right = metrics.real_accuracy_after(images, labels, generator=torch.Generator().manual_seed(0), **settings)
+    torch.manual_seed(0)
+    wrong = metrics.real_accuracy_after(
+        images, (labels + 1) % 10, generator=torch.Generator().manual_seed(0), **settings
+    )
+    assert right > 0.9
+    assert wrong < 0.05

@@ -1,0 +1,777 @@
+# ---
+# jupyter:
+#   kernelspec:
+#     display_name: Python 3 (ipykernel)
+#     language: python
+#     name: python3
+# ---
+
+# %% [markdown] slideshow={"slide_type": "slide"}
+# # Chapter 7: Conditional generation
+#
+# *Three hours alone with the exercises, or two lectures. Sections marked **core** make a first pass; **deeper** ones can wait.*
+#
+# "Draw me a 4." There is no such thing as *the* 4: there are thousands, and each of them is a right answer. Chapters 5 and 6 made pictures without being asked for any. Now somebody
+# asks, and the model has to do two things at once: give what was asked for, and not give the same picture every time.
+#
+# What is asked for is called the **condition** $c$: a digit, a list of attributes, a sentence. The question of the course becomes: what is $p(x \mid c)$, and how do I draw from it?
+#
+# **After this chapter you can**
+# - say why a network that is trained to give the one right answer gives an answer that is never right;
+# - derive what a discriminator must be shown so that the generator listens, and show what happens if it is not;
+# - tell a discriminator its condition in three ways, and measure which differences are real;
+# - measure agreement, quality and variety, and say which of them a cheat would pass;
+# - find the fingerprint of an upsampling layer in a picture;
+# - build a small model from captions to pictures, and say with numbers what it understood.
+
+# %% [markdown] slideshow={"slide_type": "skip"}
+# **Notation.** $c$ is the condition, $p(x \mid c)$ the density of the data under it. $G(z, c)$ is the generator, $q(x \mid c)$ the density of what it makes, $D(x, c)$ the probability of "real" that the discriminator gives to the
+# *pair*, $a(x, c)$ its logit. As in chapter 5 the code calls PyTorch's source of random numbers `rng`.
+
+# %% slideshow={"slide_type": "skip"}
+import matplotlib.pyplot as plt
+import torch
+from torch import nn
+from torch.nn.functional import conv_transpose2d
+
+from course_utils import data, gan, metrics, plots, pretrained, widgets
+from course_utils.conditions import BagOfWords, OneHot, WordGRU
+from course_utils.exercises import ch07
+from course_utils.networks import mlp
+from course_utils.pretrained.cvae_creatures import HELD_OUT, HELD_OUT_BODIES, HELD_OUT_COLOURS
+from course_utils.seeding import seed_everything
+from course_utils.studies import conditions as study
+
+# %% slideshow={"slide_type": "skip"}
+rng = seed_everything(0)
+
+# %% [markdown] slideshow={"slide_type": "skip"}
+# ### Three questions before we start
+# From chapter 6. Choose an answer in your head, then put its letter into `.answer("...")`.
+
+# %% slideshow={"slide_type": "skip"}
+ch07.recall_js
+
+# %% slideshow={"slide_type": "skip"}
+ch07.recall_js.answer(...)
+
+# %% slideshow={"slide_type": "skip"}
+ch07.recall_collapse
+
+# %% slideshow={"slide_type": "skip"}
+ch07.recall_collapse.answer(...)
+
+# %% slideshow={"slide_type": "skip"}
+ch07.recall_r1
+
+# %% slideshow={"slide_type": "skip"}
+ch07.recall_r1.answer(...)
+
+# %% [markdown] slideshow={"slide_type": "slide"}
+# ## 7.1 One question, many right answers (core)
+# *About 15 minutes.* You will ask two models the same question, and see why one of them can only be wrong.
+#
+# The running data of the course, with a condition: $c = 0$ asks for the upper moon, $c = 1$ for the lower one, $c = 2$ for the ring. A point has two numbers, so everything can be seen.
+#
+# The first model is a network from $c$ to $x$, trained by the mean squared error, as one would for a question with one answer.
+#
+# > **Predict.** Where will its answer to "a point of the ring" lie?
+
+# %% slideshow={"slide_type": "subslide"}
+points, parts = data.moons_and_ring(10_000, generator=rng)
+kinds = parts.clamp(max=2)  # (10000,): upper moon, lower moon, and the eight modes of the ring together
+one_hot = OneHot((3,))  # c as three numbers: a 1 in the place of the value, 0 elsewhere
+regressor = mlp([3, 32, 2])
+optimizer = torch.optim.Adam(regressor.parameters(), lr=1e-2)
+for _ in range(500):
+    chosen = torch.randint(10_000, (128,), generator=rng)
+    loss = (regressor(one_hot(kinds[chosen])) - points[chosen]).square().sum(1).mean()
+    optimizer.zero_grad()
+    loss.backward()
+    optimizer.step()
+
+# %% [markdown] slideshow={"slide_type": "fragment"}
+# The second model is a **conditional GAN**. Its generator reads $z$ and the three numbers of $c$ side by side. Its discriminator reads $x$ and the three numbers of $c$ side by side, so it judges *pairs*: is this a real point together
+# with its own condition?
+
+# %% slideshow={"slide_type": "subslide"}
+seed_everything(0)
+G = gan.ConditionalGenerator(mlp([2 + 3, 64, 64, 2]), latent_dim=2, condition=OneHot((3,)))
+D = gan.ConcatDiscriminator(mlp([2 + 3, 64, 64, 1]), condition=OneHot((3,)))
+gan.fit_gan(
+    G,
+    D,
+    points,
+    conditions=kinds,
+    n_steps=2_000,
+    learning_rate=2e-3,
+    penalties=[gan.Penalty("r1", 0.1)],
+    decay_from=0.5,
+    average=0.99,
+    generator=rng,
+)
+
+# %% slideshow={"slide_type": "subslide"}
+asked = torch.arange(3).repeat_interleave(500)
+made = G.sample(asked, generator=rng)
+with torch.no_grad():
+    answers = regressor(one_hot(torch.arange(3)))  # (3, 2)
+_, axes = plt.subplots(1, 2, figsize=(9.6, 4.1), sharex=True, sharey=True)
+names = ["upper moon", "lower moon", "ring"]
+for ax, x, c, title in zip(
+    axes, (points[:1_500], made), (kinds[:1_500], asked), ("data", "G(z, c)"), strict=True
+):
+    plots.plot_points(x, c, ax=ax, names=names)
+    ax.set_title(title)
+for answer, color in zip(answers, plots.COLORS, strict=False):
+    axes[0].plot(*answer, marker="X", ms=15, color=color, mec="black", ls="")
+axes[0].get_legend().remove()
+plots.show(
+    axes,
+    alt="Left the data: two moons inside a ring of eight clusters, with three crosses, the regressor's "
+    "answers: one inside the bow of each moon, and one in the middle of the ring. Right the "
+    "conditional generator's points, each colour on its own part.",
+)
+
+
+# %% slideshow={"slide_type": "fragment"}
+def distance_to_data(x, c):
+    """Mean distance from each point to the nearest one of the data with the same condition."""
+    return torch.stack([torch.cdist(x[c == k], points[kinds == k]).amin(1).mean() for k in range(3)])
+
+
+for name, x, c in (("regressor", answers, torch.arange(3)), ("generator", made, asked)):
+    listed = ", ".join(f"{part} {d:.2f}" for part, d in zip(names, distance_to_data(x, c), strict=True))
+    print(f"{name}: distance to the nearest real point of that part: {listed}")
+
+# %% [markdown] slideshow={"slide_type": "subslide"}
+# The crosses are the means of their parts, because the mean is what a squared error asks for (chapter 0, the junction). No point of the ring lies near the middle of the ring. It is not a matter of a larger network or of more training:
+# a function gives one answer to one question, and here no single answer is right.
+#
+# The generator has a second input, $z$. For the same $c$ it gives as many answers as there are $z$. So from here on every model of this chapter is a function of both.
+
+# %% [markdown] slideshow={"slide_type": "slide"}
+# ## 7.2 Who has to be told (core)
+# *About 25 minutes.* You will train a generator that is told the digit, and a discriminator that is not.
+#
+# Now digits, at half their size so that a training takes seconds: 16×16 pixels. A small judge of its own reads what was drawn. (Chapter 5's judge reads 28×28.)
+
+# %% slideshow={"slide_type": "subslide"}
+digits, labels = study.small_digits()  # (60000, 16, 16) in [0, 1], and (60000,)
+test_digits, test_labels = study.small_digits("test")
+judge = study.small_judge()
+right = (judge.predict(test_digits) == test_labels).double().mean()
+print(f"the judge reads {right:.1%} of the test digits right")
+asked = torch.arange(10).repeat_interleave(200)  # (2000,)
+
+
+def agreement(G):
+    """Share of 2,000 samples, 200 of each digit, in which the judge sees the digit that was asked for."""
+    return (judge.predict(G.sample(asked, generator=rng)) == asked).double().mean().item()
+
+
+# %% [markdown] slideshow={"slide_type": "fragment"}
+# > **Predict.** The generator gets $z$ and the digit. The discriminator sees the picture only, and has to say whether it is real. After the training, in what share of the samples will the judge see the digit that was asked for?
+
+# %% slideshow={"slide_type": "subslide"}
+seed_everything(0)
+deaf = study.generator_network()  # z of 64 numbers and 10 for the digit, then PixelShuffle as in chapter 5
+blind = study.BlindDiscriminator(gan.conv_discriminator((16, 16)))  # D(x, c) that pays no attention to c
+gan.fit_gan(deaf, blind, digits, conditions=labels, n_steps=400, generator=rng, **study.SETTINGS)
+print(f"agreement: {agreement(deaf):.1%}")
+
+
+# %% slideshow={"slide_type": "subslide"}
+def rows_of_digits(G):
+    """One row for each digit asked for, 12 pictures each, as one mosaic."""
+    pictures = G.sample(torch.arange(10).repeat_interleave(12), generator=rng)
+    return plots.plot_images(pictures, n_columns=12, row_labels=[f"asked: {k}" for k in range(10)])
+
+
+plots.show(
+    rows_of_digits(deaf),
+    alt="Ten rows of twelve generated digits, most of them legible. The row label says which digit was "
+    "asked for; the digits in each row are all kinds, whatever was asked.",
+)
+
+# %% [markdown] slideshow={"slide_type": "subslide"}
+# The pictures are digits, and they have nothing to do with the question. Why?
+#
+# **Derivation.** Let $p(c)$ be how often each digit is asked for, the same for data and fakes. A discriminator that sees $x$ alone meets two densities,
+#
+# $$p(x) = \sum_c p(c)\, p(x \mid c), \qquad q(x) = \sum_c p(c)\, q(x \mid c),$$
+#
+# and the game of chapter 5 makes $q(x) = p(x)$, nothing else. Take any generator for which that holds, and deal its pictures out to the ten digits anew, in any way that keeps the sum. The discriminator's loss does not change. So it has no slope towards
+# the right way of dealing.
+#
+# If $D$ sees the pair, the two densities are $p(c)\,p(x \mid c)$ and $p(c)\,q(x \mid c)$, over pairs. The best discriminator is again the first over the sum of both,
+#
+# $$D^*(x, c) = \frac{p(c)\,p(x \mid c)}{p(c)\,p(x \mid c) + p(c)\,q(x \mid c)} = \frac{p(x \mid c)}{p(x \mid c) + q(x \mid c)},$$
+#
+# and the game ends where $q(x \mid c) = p(x \mid c)$ for every $c$ that is asked for. The generator listens because its judge does.
+
+# %% [markdown] slideshow={"slide_type": "subslide"}
+# > **Check.** Ten kinds of "pictures", $x = 0, \dots, 9$, one for each digit. A generator that ignores the question draws $x$ evenly. Which discriminator can tell it from the data?
+
+# %% slideshow={"slide_type": "fragment"}
+p_given_c = torch.eye(10)  # p(x | c), a row for each c: the data answer the question
+q_given_c = torch.full((10, 10), 0.1)  # q(x | c): the same for every c
+seen_alone = gan.optimal_discriminator(p_given_c.mean(0).log(), q_given_c.mean(0).log())  # (10,)
+seen_as_pair = gan.optimal_discriminator(p_given_c.log(), q_given_c.log())  # (10, 10)
+print("D*(x):", seen_alone[:4].tolist(), "...")  # NBVAL_CHECK_OUTPUT
+print(
+    f"D*(x, c): right pairs {seen_as_pair[0, 0]:.3f}, wrong pairs {seen_as_pair[0, 1]:.3f}"
+)  # NBVAL_CHECK_OUTPUT
+
+# %% [markdown] slideshow={"slide_type": "subslide"}
+# One half everywhere: a discriminator that sees pictures alone is content. The one that sees pairs knows each wrong pair for certain. Now train the same generator against a discriminator that is told.
+
+# %% slideshow={"slide_type": "fragment"}
+seed_everything(0)
+G = study.generator_network()
+D = study.discriminator("projection")  # how it is told: section 7.3
+gan.fit_gan(G, D, digits, conditions=labels, n_steps=study.N_STEPS, generator=rng, **study.SETTINGS)
+print(f"agreement: {agreement(G):.1%}")
+
+# %% slideshow={"slide_type": "subslide"}
+plots.show(
+    rows_of_digits(G),
+    alt="Ten rows of twelve generated digits: nearly every row holds the digit that its label asks for, in different hands.",
+)
+
+# %% [markdown] slideshow={"slide_type": "skip"}
+# ### Exercise 7.2
+# The oldest way to tell a discriminator of images: the condition becomes further channels, each of them the same number all over the image.
+
+
+# %% slideshow={"slide_type": "skip"}
+def my_joined(images, labels, n_classes):
+    return ...
+
+
+ch07.joined.check(my_joined)
+
+# %% slideshow={"slide_type": "skip"}
+ch07.ignored_condition
+
+# %% slideshow={"slide_type": "skip"}
+ch07.ignored_condition.answer(...)
+
+# %% [markdown] slideshow={"slide_type": "slide"}
+# ## 7.3 Three ways to tell, and pairs that do not match (core)
+# *About 25 minutes.* You will take the best logit apart, and read a table without believing it too quickly.
+#
+# - **Joined**: the ten numbers of a one-hot label become ten more channels of the image (`gan.ConcatDiscriminator`).
+# - **Embedded**: the same, but first a table that is learned turns each label into 16 numbers.
+# - **Projection**: the network turns $x$ into features $\varphi(x)$, and the label's learned vector $e_c$ is compared with them: $a(x, c) = \psi \cdot \varphi(x) + e_c \cdot \varphi(x)$ (`gan.ProjectionDiscriminator`).
+#
+# Why should the third be a good idea? The best logit says so. By Bayes' rule, with $p(c)$ the same on both sides,
+#
+# $$a^*(x, c) = \log \frac{p(x \mid c)}{q(x \mid c)} = \underbrace{\log \frac{p(x)}{q(x)}}_{\text{is it real?}} + \underbrace{\log \frac{p(c \mid x)}{q(c \mid x)}}_{\text{does it fit?}} .$$
+#
+# Two questions, added. A classifier whose last layer is linear has $\log p(c \mid x) = v_c \cdot \varphi(x) - \log Z(x)$, so the second term is a difference of two such expressions: $e_c \cdot \varphi(x)$ plus something without $c$, which goes into the first.
+
+# %% [markdown] slideshow={"slide_type": "subslide"}
+# > **Check** the split, with numbers: any two tables $p(x \mid c)$ and $q(x \mid c)$ will do.
+
+# %% slideshow={"slide_type": "fragment"}
+p, q = torch.rand(2, 10, 7, generator=rng, dtype=torch.float64)  # 10 conditions, 7 possible x
+p, q = p / p.sum(1, keepdim=True), q / q.sum(1, keepdim=True)  # p(x | c) and q(x | c)
+is_real = (p.mean(0) / q.mean(0)).log()  # (7,): log p(x)/q(x), every c equally probable
+fits = ((p / p.sum(0)) / (q / q.sum(0))).log()  # (10, 7): log p(c | x)/q(c | x)
+largest = ((p / q).log() - (is_real + fits)).abs().max()
+print(f"largest difference below 1e-12: {bool(largest < 1e-12)}")  # NBVAL_CHECK_OUTPUT
+
+# %% [markdown] slideshow={"slide_type": "subslide"}
+# ### Real pictures under wrong labels
+# There is a second trick. The discriminator's fakes teach it at first what a bad picture is, not what a wrong pair is. So give it wrong pairs that *look* perfect: **real pictures with the condition of another one**. They count as fakes,
+# half of all fakes (Reed and others, 2016):
+#
+# $$L_D = -\mathbb E\big[\log D(x, c)\big] - \tfrac12\, \mathbb E\big[\log(1 - D(G(z, c), c))\big] - \tfrac12\, \mathbb E\big[\log(1 - D(x, c'))\big].$$
+#
+# > **Predict.** It will raise the agreement. Will it cost something?
+#
+# The table below is stored, because it takes 21 trainings like the one above (`python -m course_utils.studies.conditions`). Beside the agreement stands how far two samples of the same digit are apart: a measure of variety.
+
+# %% slideshow={"slide_type": "subslide"}
+stored = study.results()
+print(f"{'':>34}   agreement, 3 seeds      two of one digit apart")
+for way in study.WAYS:
+    for pairs in ("right", "right and wrong"):
+        rows = [stored[key] for seed in range(3) if (key := f"{way} | {pairs} | {seed}") in stored]
+        if rows:
+            agreed = "  ".join(f"{row['agreement']:5.1%}" for row in rows)
+            apart = "  ".join(f"{row['apart']:.3f}" for row in rows)
+            print(f"{way + ', ' + pairs:>34}:  {agreed}   {apart}")
+real = stored["test images"]
+print(f"{'test images':>34}:  {real['agreement']:5.1%}                 {real['apart']:.3f}")
+
+# %% [markdown] slideshow={"slide_type": "fragment"}
+# TABLE_TEXT
+
+# %% [markdown] slideshow={"slide_type": "skip"}
+# ### Exercises 7.3
+# The logit of the projection, and the loss with wrong pairs.
+
+
+# %% slideshow={"slide_type": "skip"}
+def my_projection_logit(features, labels, psi, classes):
+    return ...
+
+
+ch07.projection_logit.check(my_projection_logit)
+
+
+# %% slideshow={"slide_type": "skip"}
+def my_matching_aware_loss(real_logits, fake_logits, mismatched_logits):
+    return ...
+
+
+ch07.matching_aware_loss.check(my_matching_aware_loss)
+
+# %% slideshow={"slide_type": "skip"}
+ch07.mismatched_price
+
+# %% slideshow={"slide_type": "skip"}
+ch07.mismatched_price.answer(...)
+
+# %% [markdown] slideshow={"slide_type": "slide"}
+# ## 7.4 A cheat that always agrees (core)
+# *About 20 minutes.* You will measure a stored model beside a cheat, and find the measure that the cheat cannot pass.
+#
+# The stored generator draws 28×28 digits. It is the pair of networks above, trained for 12,000 steps. Beside it we put a cheat: a "generator" that knows one real picture of each digit by heart, and hands it out whenever that digit is asked for.
+#
+# > **Predict.** Which of these does the cheat pass: agreement, Fréchet distance, distance of two samples of one digit?
+
+# %% slideshow={"slide_type": "subslide"}
+images, image_labels = data.load_mnist()
+test_images, test_image_labels = data.load_mnist("test")
+reader = metrics.judge("mnist")
+stored_G = pretrained.load("cgan_mnist")
+asked = torch.arange(10).repeat_interleave(1_000)
+drawn = torch.randperm(60_000, generator=rng)[:10_000]
+by_heart = torch.stack([images[image_labels == k][0] for k in range(10)])  # (10, 28, 28)
+sources = {
+    "training images": (images[drawn], image_labels[drawn]),
+    "stored generator": (stored_G.sample(asked, generator=rng), asked),
+    "the cheat": (by_heart[asked], asked),
+}
+
+# %% slideshow={"slide_type": "subslide"}
+print(f"{'':>18}   agreement   Fréchet, floors   two of one digit apart")
+for name, (pictures, meant) in sources.items():
+    agreed = (reader.predict(pictures) == meant).double().mean()
+    floors = metrics.frechet_on_mnist(pictures).floors
+    apart = metrics.within_class_distance(pictures, meant)
+    print(f"{name:>18}:  {agreed:8.1%} {floors:14.1f} {apart:19.3f}")
+
+# %% [markdown] slideshow={"slide_type": "fragment"}
+# CHEAT_TEXT
+
+# %% [markdown] slideshow={"slide_type": "subslide"}
+# ### A classifier that has never seen a real digit
+# One test looks at everything at once. Train a classifier on generated pictures only, with the labels that were asked for, and test it on real ones. If the generator draws a wrong digit, the classifier learns a wrong label. If it lacks a way
+# of writing a 7, the classifier will not know it (Ravuri and Vinyals, 2019).
+
+# %% slideshow={"slide_type": "fragment"}
+for name, (pictures, meant) in sources.items():
+    seed_everything(0)
+    accuracy = metrics.real_accuracy_after(pictures, meant, n_steps=120, generator=rng)
+    print(f"trained for 120 steps on 10,000 pictures, {name}: {accuracy:.1%} of the real test digits right")
+card = pretrained.card("cgan_mnist")["figures"]
+for trained_on in ("trained on 60,000 samples", "trained on the training images"):
+    figure = next(value for name, value in card.items() if trained_on in name)
+    print(f"for 1,000 steps, {trained_on}: {figure:.1%} (from the card)")
+
+# %% [markdown] slideshow={"slide_type": "fragment"}
+# CAS_TEXT
+
+# %% slideshow={"slide_type": "subslide"}
+plots.show(
+    rows_of_digits(stored_G),
+    alt="Ten rows of twelve digits by the stored generator, 28 by 28 pixels, each row the digit asked for in many hands.",
+)
+
+# %% slideshow={"slide_type": "subslide"}
+z = stored_G.draw_z(6, generator=rng).repeat_interleave(10, 0)  # six z, each with all ten digits
+with torch.no_grad():
+    same_z = stored_G(z, torch.arange(10).repeat(6))
+plots.show(
+    plots.plot_images(same_z, n_columns=10, row_labels=[f"z {i}" for i in range(1, 7)]),
+    alt="Six rows, each with the digits 0 to 9 from the same z: slant and thickness of the strokes are "
+    "much alike along a row and differ from row to row.",
+)
+
+# %% [markdown] slideshow={"slide_type": "fragment"}
+# Each row has one $z$. Nobody told the generator to use $z$ for the hand and $c$ for the digit. The digit is fixed by $c$, so the variety that is left, slant, width, thickness of the stroke, has to come from $z$, and it is cheaper to draw it in the same way for
+# all ten digits. The conditional VAE of section 4.8 did the same.
+
+# %% slideshow={"slide_type": "skip"}
+ch07.one_per_class
+
+# %% slideshow={"slide_type": "skip"}
+ch07.one_per_class.answer(...)
+
+# %% [markdown] slideshow={"slide_type": "slide"}
+# ## 7.5 The fingerprint of an upsampling layer (deeper)
+# *About 15 minutes.* You will count how often each pixel is painted, and find the pattern in pictures.
+#
+# Every generator of images makes a large picture from a small one. The DCGAN of chapter 5 does it by **transposed convolutions**: each pixel of the small picture stamps a copy of the kernel into the large one, `stride` pixels from the next stamp, and where stamps overlap they add
+# up. With a stride of 2, how many stamps reach a pixel?
+#
+# > **Predict.** Kernel 3, stride 2. Does every pixel get the same number of stamps? And with kernel 4?
+
+# %% slideshow={"slide_type": "subslide"}
+ones = torch.ones(1, 1, 6, 6)
+_, axes = plt.subplots(1, 2, figsize=(8.2, 3.6))
+for ax, kernel in zip(axes, (3, 4), strict=True):
+    stamps = conv_transpose2d(ones, torch.ones(1, 1, kernel, kernel), stride=2)[
+        0, 0
+    ]  # how many reach each pixel
+    ax.imshow(stamps, cmap="Greys", vmin=0, vmax=5)
+    for (row, column), count in zip(
+        torch.cartesian_prod(*map(torch.arange, stamps.shape)).tolist(), stamps.flatten(), strict=True
+    ):
+        ax.text(
+            column,
+            row,
+            f"{count:.0f}",
+            ha="center",
+            va="center",
+            fontsize=8,
+            color="white" if count > 2.5 else "black",
+        )
+    ax.set(title=f"kernel {kernel}, stride 2", xticks=[], yticks=[])
+    ax.grid(visible=False)
+plots.show(
+    axes,
+    alt="Two grids of counts. Kernel 3: 1, 2 and 4 alternate over the whole picture like a chessboard. "
+    "Kernel 4: 4 everywhere but at the border, where it is 2 and 1.",
+)
+
+# %% [markdown] slideshow={"slide_type": "fragment"}
+# With kernel 3 some pixels get four stamps and their neighbours one or two: a chessboard, whatever the picture is. With kernel 4 the inside is even, because 2 divides 4. That is why DCGAN's authors' code has 4, and it is the usual advice (Odena and others, 2016).
+#
+# But a count is not a picture. The weights are not all ones: a kernel of 4 with stride 2 is four kernels of 2×2, one for each kind of pixel, and random weights make them differ. **PixelShuffle** also has four independent kernels, one for each of the four pixels it makes from one. Only
+# *repeat each pixel, then convolve* treats all pixels alike. The measure: `metrics.checkerboard` is the amplitude of all patterns that repeat every two pixels, as a share of the standard deviation of the pixels; 0 if there is none, 1 if there is nothing else.
+
+# %% slideshow={"slide_type": "subslide"}
+UPSAMPLINGS = {
+    "transposed, kernel 3": lambda n_in, n_out: [nn.ConvTranspose2d(n_in, n_out, 3, 2, 1, output_padding=1)],
+    "transposed, kernel 4": lambda n_in, n_out: [nn.ConvTranspose2d(n_in, n_out, 4, 2, 1)],
+    "PixelShuffle": lambda n_in, n_out: [nn.Conv2d(n_in, 4 * n_out, 3, padding=1), nn.PixelShuffle(2)],
+    "repeat, convolve": lambda n_in, n_out: [
+        nn.Upsample(scale_factor=2),
+        nn.Conv2d(n_in, n_out, 3, padding=1),
+    ],
+}
+
+
+def painter(up):
+    """From the phase of a moon to its picture (28, 28), doubled twice from 7×7."""
+    start = [nn.Linear(1, 16 * 49), nn.ReLU(), nn.Unflatten(1, (16, 7, 7))]
+    return nn.Sequential(*start, *up(16, 16), nn.ReLU(), *up(16, 1), nn.Flatten(1, 2))
+
+
+# %% slideshow={"slide_type": "subslide"}
+moons, phases = data.moon_phases(2_000, generator=rng)
+shown = []
+print(
+    f"checkerboard, untrained and after 150 steps, 3 seeds; in the moons themselves {metrics.checkerboard(moons):.3f}"
+)
+for name, up in UPSAMPLINGS.items():
+    before, after = [], []
+    for seed in range(3):
+        seed_everything(seed)
+        network = painter(up)
+        pictures = [network(phases[:200, None]).detach()]
+        optimizer = torch.optim.Adam(network.parameters(), lr=3e-3)
+        for _ in range(150):
+            chosen = torch.randint(2_000, (32,), generator=rng)
+            loss = (network(phases[chosen, None]) - moons[chosen]).square().mean()
+            optimizer.zero_grad()
+            loss.backward()
+            optimizer.step()
+        pictures.append(network(phases[:200, None]).detach())
+        before.append(metrics.checkerboard(pictures[0]))
+        after.append(metrics.checkerboard(pictures[1]))
+    shown.append(torch.stack([pictures[0][0] - pictures[0][0].min(), *pictures[1][:5]]))
+    print(
+        f"{name:>21}: " + " ".join(f"{b:.2f}" for b in before) + "   " + " ".join(f"{a:.3f}" for a in after)
+    )
+
+# %% slideshow={"slide_type": "subslide"}
+rows = torch.cat([torch.cat([row[:1] / row[0].max(), row[1:].clamp(0, 1)]) for row in shown])
+plots.show(
+    plots.plot_images(rows, n_columns=6, row_labels=list(UPSAMPLINGS)),
+    alt="Four rows, one for each kind of upsampling: first a picture of the untrained network, with fine "
+    "regular patterns in the first three rows and smooth blobs in the last; then five moons "
+    "after training.",
+)
+
+# %% [markdown] slideshow={"slide_type": "fragment"}
+# CHECKER_TEXT
+
+# %% slideshow={"slide_type": "subslide"}
+for name, pictures in {
+    "real digits": test_images[:5_000],
+    "conditional GAN (PixelShuffle)": sources["stored generator"][0][:5_000],
+    "GAN of chapter 5 (PixelShuffle)": pretrained.load("gan_mnist").sample(5_000, generator=rng),
+}.items():
+    print(f"{name:>32}: checkerboard {metrics.checkerboard(pictures):.4f}")
+
+# %% [markdown] slideshow={"slide_type": "skip"}
+# ### Exercise 7.5
+# Count the stamps in one dimension.
+
+
+# %% slideshow={"slide_type": "skip"}
+def my_overlaps(side, kernel, stride):
+    return ...
+
+
+ch07.overlaps.check(my_overlaps)
+
+# %% [markdown] slideshow={"slide_type": "slide"}
+# ## 7.6 Words (core)
+# *About 25 minutes.* You will turn captions into numbers, and let a network find out what they mean, from pairs alone.
+#
+# The creatures of chapter 4 have a caption each. Now nobody gives us their attributes: all that there is are pictures and sentences.
+
+# %% slideshow={"slide_type": "subslide"}
+pictures, _, captions = data.creatures(8_000, without=HELD_OUT, leave_out=0.15, generator=rng)
+plots.show(
+    plots.plot_images(pictures[:10], n_columns=10), alt="Ten small creatures in colour, by day and at night."
+)
+print("\n".join(captions[:5]))
+
+# %% [markdown] slideshow={"slide_type": "fragment"}
+# The captions vary in words and order, and each attribute is left out with a probability of 15 %. Four combinations never occur, neither in pictures nor in captions: red with two horns, blue with three eyes, square at night, triangular and spotted.
+#
+# A **vocabulary** numbers the words. A caption becomes a row of numbers, with zeros after its last word so that all rows are equally long.
+
+# %% slideshow={"slide_type": "subslide"}
+vocabulary = data.creature_vocabulary()
+words = vocabulary.encode(captions)  # (8000, longest)
+print(f"{len(vocabulary.words)} words: {', '.join(vocabulary.words)}")
+print(captions[0], "->", words[0].tolist())
+try:
+    vocabulary.encode(["a purple cat"])
+except ValueError as error:
+    print(f"ValueError: {error}")
+
+# %% [markdown] slideshow={"slide_type": "subslide"}
+# Two ways to make one vector of a row of words:
+# - a **bag of words** adds up one learned vector for each word. The order is lost.
+# - a **gated recurrent unit** (GRU) reads word after word, and keeps a state of 96 numbers. The state after the last word stands for the caption.
+#
+# > **Predict.** In "one eye and two horns" and "two eyes and one horn" the numbers change places. Can a bag of words tell these two apart?
+
+# %% slideshow={"slide_type": "fragment"}
+pair = vocabulary.encode(["a creature with one eye and two horns", "a creature with two eyes and one horn"])
+swapped = vocabulary.encode(["a red creature with a horn", "a horn with a red creature"])
+bag, gru = BagOfWords(len(vocabulary), 96), WordGRU(len(vocabulary), 96)
+for name, encoder in (("bag of words", bag), ("GRU", gru)):
+    with torch.no_grad():
+        tells = [
+            bool((numbers[0] - numbers[1]).abs().max() > 1e-5) for numbers in map(encoder, (pair, swapped))
+        ]
+    print(
+        f"{name}: tells the eyes from the horns: {tells[0]}; a horn with a creature: {tells[1]}"
+    )  # NBVAL_CHECK_OUTPUT
+
+# %% [markdown] slideshow={"slide_type": "subslide"}
+# It can, thanks to English: *eye* and *eyes* are two words, so the plural gives the number away. Only where nothing but the order changes is the bag helpless. How much that matters for our captions is a question for numbers.
+#
+# ### Which caption belongs to which picture?
+# To begin with there is no generator. Take the projection of section 7.3: $s(x, c) = e(c) \cdot \varphi(x)$, where $e(c)$ now comes from the words. Give it 128 pictures and their 128 captions, and let it find for each picture its own caption:
+#
+# $$L = -\frac1n \sum_i \log \frac{\exp s(x_i, c_i)}{\sum_j \exp s(x_i, c_j)},$$
+#
+# averaged with the same loss in which each caption looks for its picture. Its best score is $\log \frac{p(x, c)}{p(x)\,p(c)} = \log \frac{p(c \mid x)}{p(c)}$ up to a constant: the second term of section 7.3 again, *does it fit?*
+
+# %% slideshow={"slide_type": "subslide"}
+found = {}
+for name, encoder in (("bag of words", bag), ("GRU", gru)):
+    seed_everything(0)
+    features = gan.conv_discriminator((3, 24, 24), n_outputs=128)
+    matcher = gan.ProjectionDiscriminator(features, 128, encoder)
+    found[name] = gan.fit_matching(matcher, pictures, words, n_steps=250, generator=rng)
+    share = sum(found[name]["accuracy"][-25:]) / 25
+    print(f"{name}: the right caption of 128 found for {share:.0%} of the pictures (guessing: {1 / 128:.1%})")
+
+# %% slideshow={"slide_type": "subslide"}
+smooth = {name: torch.tensor(h["accuracy"]).view(-1, 10).mean(1) for name, h in found.items()}
+axes = plots.plot_curves(
+    torch.arange(5, 250, 10), smooth, xlabel="step", ylabel="share of pictures, mean of 10 steps"
+)
+axes.set_ylim(0, 1)
+plots.show(
+    axes,
+    alt="Two rising curves, the share of pictures whose caption is found among 128, for the bag of words and for the GRU.",
+)
+
+# %% [markdown] slideshow={"slide_type": "fragment"}
+# MATCH_TEXT
+
+# %% [markdown] slideshow={"slide_type": "skip"}
+# ### Exercises 7.6
+
+
+# %% slideshow={"slide_type": "skip"}
+def my_encoded(captions, words, length):
+    return ...
+
+
+ch07.encoded.check(my_encoded)
+
+
+# %% slideshow={"slide_type": "skip"}
+def my_matching_loss(scores):
+    return ...
+
+
+ch07.matching_loss.check(my_matching_loss)
+
+# %% [markdown] slideshow={"slide_type": "slide"}
+# ## 7.7 A picture from a caption (core)
+# *About 30 minutes.* You will type, look, and then find out with numbers what the model understood.
+#
+# The stored model puts the chapter together. A projection discriminator and a GRU first learn which caption belongs to which picture. The generator starts with a copy of that GRU. Then they play, with real pictures under wrong captions as fakes.
+
+# %% slideshow={"slide_type": "subslide"}
+painter_G = pretrained.load("text_to_creature")
+texts = [
+    "a small red round creature with two eyes and no horns, by day",
+    "a large blue square creature with one horn and one eye, in the sun",
+    "at night, a little pink round alien with stripes and three eyes",
+    "a green triangular monster under the moon",
+    "a creature",
+]
+pictures_of = painter_G.sample(vocabulary.encode(texts).repeat_interleave(10, 0), generator=rng)
+plots.show(
+    plots.plot_images(
+        pictures_of,
+        n_columns=10,
+        row_labels=[f"{text[:34]}..." if len(text) > 37 else text for text in texts],
+    ),
+    alt="Five rows of ten generated creatures, each row from one caption with ten z.",
+)
+
+# %% [markdown] slideshow={"slide_type": "fragment"}
+# Along a row the words are the same, and $z$ is not. What the caption says is fixed; what it leaves open varies. "A creature" leaves everything open.
+
+# %% [markdown] slideshow={"slide_type": "subslide"}
+# ### In your hands
+# 1. Type a caption of your own. Then change one word, and watch what changes and what stays.
+# 2. Pin a picture that you like. Its $z$ stays, the words change: which parts of the picture belong to the words?
+# 3. Leave out the colour. Press *New z* several times: which colours come?
+# 4. Try "a red blue creature", "no horns and two horns", "night horns red". The model has never been told that a sentence can be wrong.
+
+# %% slideshow={"slide_type": "subslide"}
+widgets.CaptionExplorer(painter_G, vocabulary)
+
+# %% [markdown] slideshow={"slide_type": "subslide"}
+# ### What it understood
+# 1,000 captions of each kind that name all seven attributes, one picture each, and the judge of chapter 4 that reads the attributes off the picture. *Held out* are the combinations that never occurred in the training.
+
+# %% slideshow={"slide_type": "fragment"}
+creature_judge = metrics.judge("creatures")
+which = {
+    "seen": {"without": HELD_OUT},
+    "held-out colours": {"only": HELD_OUT_COLOURS, "without": HELD_OUT_BODIES},
+    "held-out bodies": {"only": HELD_OUT_BODIES, "without": HELD_OUT_COLOURS},
+}
+print(" " * 18 + "".join(f"{name:>9}" for name in data.CREATURE_ATTRIBUTES) + "   all seven")
+for kind, combinations in which.items():
+    _, wanted, texts = data.creatures(1_000, **combinations, generator=rng)
+    drawn_creatures = painter_G.sample(vocabulary.encode(texts), generator=rng)
+    shares = creature_judge.accuracies(drawn_creatures, wanted)
+    heads = creature_judge.probabilities(drawn_creatures).values()
+    every = torch.stack([head.argmax(1) for head in heads], 1).eq(wanted).all(1).double().mean()
+    print(f"{kind:>17}:" + "".join(f"{share:9.1%}" for share in shares.values()) + f"{every:12.1%}")
+
+# %% [markdown] slideshow={"slide_type": "fragment"}
+# UNDERSTOOD_TEXT
+
+# %% [markdown] slideshow={"slide_type": "subslide"}
+# ### Between two captions
+# The generator does not see words, it sees 96 numbers. So there is something halfway between two captions. Each row has one $z$.
+
+# %% slideshow={"slide_type": "fragment"}
+ends = [
+    "a large red round creature with one eye and two horns, by day",
+    "a small blue square creature with three eyes and no horns, at night",
+]
+with torch.no_grad():
+    start, end = painter_G.condition(vocabulary.encode(ends))
+    path = torch.lerp(start, end, torch.linspace(0, 1, 11)[:, None])  # (11, 96)
+    z = painter_G.draw_z(3, generator=rng)
+    between = torch.cat([painter_G.from_numbers(row.expand(11, -1), path) for row in z])
+plots.show(
+    plots.plot_images(between, n_columns=11, row_labels=["z 1", "z 2", "z 3"]),
+    alt="Three rows of eleven creatures, from a large red round one by day to a small blue square one at night.",
+)
+
+# %% [markdown] slideshow={"slide_type": "subslide"}
+# ### Captions that contradict themselves
+# > **Predict.** "A red blue creature": purple, red or blue, half and half, or no creature at all?
+
+# %% slideshow={"slide_type": "fragment"}
+odd = [
+    "a red blue round creature",
+    "a blue red round creature",
+    "a creature with no horns and two horns",
+    "night horns red",
+]
+odd_pictures = painter_G.sample(vocabulary.encode(odd).repeat_interleave(200, 0), generator=rng)
+colours = creature_judge.probabilities(odd_pictures)["colour"].argmax(1).view(len(odd), 200)
+for text, row in zip(odd[:2], colours, strict=False):
+    counts = row.bincount(minlength=5).tolist()
+    listed = ", ".join(
+        f"{name} {n / 2:.0f} %" for name, n in zip(data.CREATURE_ATTRIBUTES["colour"], counts, strict=True)
+    )
+    print(f"{text}: {listed}")
+shown_odd = odd_pictures.view(len(odd), 200, 3, 24, 24)[:, :10].flatten(0, 1)
+plots.show(
+    plots.plot_images(shown_odd, n_columns=10, row_labels=odd),
+    alt="Four rows of ten creatures from captions that contradict themselves or are no sentence.",
+)
+
+# %% [markdown] slideshow={"slide_type": "fragment"}
+# ODD_TEXT
+
+# %% slideshow={"slide_type": "skip"}
+ch07.held_out
+
+# %% slideshow={"slide_type": "skip"}
+ch07.held_out.answer(...)
+
+# %% [markdown] slideshow={"slide_type": "slide"}
+# ## Wrap-up
+#
+# - A question with many right answers needs a model with a random input. A squared error gives the mean of the answers, which need not be one.
+# - The generator listens if its judge does: $D$ must see the pair $(x, c)$. A discriminator that sees $x$ alone is content with any way of dealing the pictures out.
+# - The best logit has two terms: is it real, does it fit. Projection writes them down; matching trains the second one without any generator.
+# - Real pictures under wrong conditions teach $D$ what a wrong pair is. Look at what that costs in variety.
+# - Agreement alone can be had by a cheat with ten pictures. Put variety beside it, and test what a classifier learns from the samples.
+# - An upsampling layer has a pattern of its own. Training can unlearn it; measure.
+# - Unseen combinations are a question for numbers, one kind at a time.
+#
+# **What comes next.** Chapter 8: the condition becomes a whole picture.
+
+# %% [markdown] slideshow={"slide_type": "skip"}
+# ### Questions to think about
+# 1. The derivation of section 7.2 needs the same $p(c)$ for data and fakes. What does $D$ learn if the fakes are asked for each digit equally often, and the data have twice as many 1s?
+# 2. Could the condition be left out of the generator, and given to the discriminator only?
+# 3. The captions leave attributes out with a probability of 15 %. What would the model do with "a creature" if they never did?
+# 4. The judge of creatures was trained with attributes. Is it fair to measure a model that never saw them with it?
+#
+# ### References
+# - M. Mirza and S. Osindero (2014), [Conditional generative adversarial nets](https://arxiv.org/abs/1411.1784).
+# - S. Reed and others (2016), [Generative adversarial text to image synthesis](https://arxiv.org/abs/1605.05396): wrong pairs as fakes.
+# - T. Miyato and M. Koyama (2018), [cGANs with projection discriminator](https://arxiv.org/abs/1802.05637).
+# - A. Odena, V. Dumoulin and C. Olah (2016), [Deconvolution and checkerboard artifacts](https://distill.pub/2016/deconv-checkerboard/).
+# - S. Ravuri and O. Vinyals (2019), [Classification accuracy score for conditional generative models](https://arxiv.org/abs/1905.10887).
+# - A. van den Oord, Y. Li and O. Vinyals (2018), [Representation learning with contrastive predictive coding](https://arxiv.org/abs/1807.03748), and A. Radford and others (2021),
+#   [Learning transferable visual models from natural language supervision](https://arxiv.org/abs/2103.00020): matching pictures and captions.
