@@ -19,7 +19,7 @@ ROOT = Path(course_utils.__file__).parent
 
 LAYERS = [
     {"validation", "seeding"},
-    {"data", "distributions", "networks", "history", "training", "weights"},
+    {"conditions", "data", "distributions", "networks", "history", "training", "weights"},
     {"mixtures", "autoencoders", "vae", "gan", "autoregressive", "vqvae", "translation", "sequences"},
     {"metrics"},
     {"plots"},

@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 from torch.nn.functional import softplus
 
+from course_utils.exercises.comparison import gradients_of
 from course_utils.exercises.exercise import Exercise, Question, seeded
 from course_utils.networks import mlp
 
@@ -190,14 +191,6 @@ def discriminator_loss_and_gradients(
     logits = real_logits.requires_grad_(), fake_logits.requires_grad_()
     value = function(*logits)
     return DiscriminatorLoss(value, *gradients_of(value, *logits))
-
-
-def gradients_of(value: Any, *inputs: Tensor) -> list[Tensor]:
-    """The gradient of the sum of `value` to each input, zeros where there is none."""
-    if not isinstance(value, Tensor) or not value.requires_grad:
-        return [torch.zeros_like(x) for x in inputs]
-    found = torch.autograd.grad(value.sum(), inputs, allow_unused=True, retain_graph=True)
-    return [torch.zeros_like(x) if g is None else g for x, g in zip(inputs, found, strict=True)]
 
 
 def discriminator_loss_reference(real_logits: Tensor, fake_logits: Tensor) -> Tensor:

@@ -14,7 +14,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-__all__ = ["NotAttempted", "Outcome", "Tolerance", "changes_inputs", "explain", "run", "same"]
+__all__ = ["NotAttempted", "Outcome", "Tolerance", "changes_inputs", "explain", "gradients_of", "run", "same"]
 
 
 class NotAttempted(Exception):
@@ -263,3 +263,11 @@ def _times(factor: float, relative: float) -> str:
     number = f"{factor:g}" if len(f"{float(simple):g}") < 6 else str(simple)
     words = {Fraction(2): "twice", Fraction(1, 2): "half"}.get(simple, f"{number} times")
     return f"exactly {words} the right value everywhere"
+
+
+def gradients_of(value: Any, *inputs: Tensor) -> list[Tensor]:
+    """The gradient of the sum of `value` to each input, zeros where there is none."""
+    if not isinstance(value, Tensor) or not value.requires_grad:
+        return [torch.zeros_like(x) for x in inputs]
+    found = torch.autograd.grad(value.sum(), inputs, allow_unused=True, retain_graph=True)
+    return [torch.zeros_like(x) if g is None else g for x, g in zip(inputs, found, strict=True)]

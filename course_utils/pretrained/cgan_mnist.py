@@ -29,7 +29,7 @@ DATA = (
     "10,000 test images"
 )
 SEED = 0
-SEEDS = {0: 0.0}  # the judge's agreement with the digit asked for
+SEEDS = {0: 0.9901}  # the judge's agreement with the digit asked for
 N_STEPS = 12_000  # 13 epochs of batches of 64
 LATENT_DIM, N_FEATURES = 64, 64
 

@@ -8,6 +8,7 @@ attributes. Only the generator is stored, with the moving average of its weights
 
 import os
 from pathlib import Path
+from typing import Any
 
 import torch
 
@@ -102,7 +103,7 @@ def train(
 def measure(model: ConditionalGenerator, *, quick: bool = False) -> dict[str, float]:
     """Return, for seen and held-out combinations, how often the judge sees what the caption says."""
     generator = torch.Generator().manual_seed(TEST_SEED)
-    kinds = {
+    kinds: dict[str, dict[str, Any]] = {
         "seen": {"without": HELD_OUT},
         "held-out colours": {"only": HELD_OUT_COLOURS, "without": HELD_OUT_BODIES},
         "held-out bodies": {"only": HELD_OUT_BODIES, "without": HELD_OUT_COLOURS},

@@ -1,9 +1,17 @@
 """Widgets to drag and step through; drawn in the browser, computed in Python."""
 
+from course_utils.widgets.caption_explorer import CaptionExplorer
 from course_utils.widgets.divergence_explorer import DivergenceExplorer
 from course_utils.widgets.elbo_explorer import ELBOExplorer
 from course_utils.widgets.em_stepper import EMStepper
 from course_utils.widgets.gan_playground import GANPlayground
 from course_utils.widgets.latent_explorer import LatentExplorer
 
-__all__ = ["DivergenceExplorer", "ELBOExplorer", "EMStepper", "GANPlayground", "LatentExplorer"]
+__all__ = [
+    "CaptionExplorer",
+    "DivergenceExplorer",
+    "ELBOExplorer",
+    "EMStepper",
+    "GANPlayground",
+    "LatentExplorer",
+]

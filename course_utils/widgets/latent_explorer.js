@@ -91,37 +91,10 @@ function between(a, b, t, spherical) {
   return a.map((value, i) => (Math.sin((1 - t) * angle) * value + Math.sin(t * angle) * b[i]) / sine);
 }
 
-function normal() {
-  return Math.sqrt(-2 * Math.log(1 - Math.random())) * Math.cos(2 * Math.PI * Math.random());
-}
-
 /** Limits that hold 99 of 100 values, so that a few far ones do not squeeze the map. */
 function central(values) {
   const sorted = Float64Array.from(values).sort(), off = Math.floor(0.005 * sorted.length);
   return limits([sorted[off], sorted[sorted.length - 1 - off]], 0.1);
-}
-
-// ---- pictures
-
-/** A picture { data, shape } with values in [0, 1] as a small canvas. */
-function asCanvas({ data, shape }) {
-  const [channels, height, width] = shape.length === 3 ? shape : [1, ...shape];
-  const canvas = document.createElement("canvas");
-  Object.assign(canvas, { width, height });
-  const image = new ImageData(width, height), size = width * height;
-  for (let i = 0; i < size; i++) {
-    for (let q = 0; q < 3; q++) image.data[4 * i + q] = 255 * data[(channels === 3 ? q * size : 0) + i] + 0.5;
-    image.data[4 * i + 3] = 255;
-  }
-  canvas.getContext("2d").putImageData(image, 0, 0);
-  return canvas;
-}
-
-/** Fill a canvas with a picture. */
-function showPicture(canvas, picture) {
-  const source = asCanvas(picture);
-  Object.assign(canvas, { width: source.width, height: source.height });
-  canvas.getContext("2d").drawImage(source, 0, 0);
 }
 
 const SHAPES = [
@@ -140,52 +113,6 @@ const SHAPES = [
 function polygon(context, corners, r) {
   corners.forEach(([x, y], i) => (i ? context.lineTo(r * x, r * y) : context.moveTo(r * x, r * y)));
   context.closePath();
-}
-
-/** Questions to Python. Each slot has one on its way at most, and one that waits: the latest. */
-class Remote {
-  constructor(model, onSilence) {
-    Object.assign(this, { model, onSilence, slots: {}, name: Math.random().toString(36).slice(2), count: 0 });
-    this.listener = (content, buffers) => this.hear(content, buffers);
-    model.on("msg:custom", this.listener);
-  }
-
-  close() {
-    this.model.off("msg:custom", this.listener);
-    for (const { patience } of Object.values(this.slots)) clearTimeout(patience);
-  }
-
-  ask(name, kind, values, then) {
-    const slot = (this.slots[name] ??= {});
-    slot.next = { kind, values, then };
-    if (!slot.busy) this.send(slot);
-  }
-
-  send(slot) {
-    const id = `${this.name}:${++this.count}`;
-    slot.busy = { ...slot.next, id };
-    slot.next = null;
-    const giveUp = () => {
-      slot.busy = null;
-      this.onSilence();
-    };
-    slot.patience = setTimeout(giveUp, PATIENCE);
-    try {
-      this.model.send({ ask: slot.busy.kind, id }, undefined, [Float32Array.from(slot.busy.values).buffer]);
-    } catch {
-      giveUp(); // there is no kernel
-    }
-  }
-
-  hear(content, buffers) {
-    const slot = Object.values(this.slots).find(({ busy }) => busy?.id === content.answer);
-    if (!slot) return;
-    clearTimeout(slot.patience);
-    const { then } = slot.busy;
-    slot.busy = null;
-    if (slot.next) this.send(slot);
-    if (!content.failed) then(floats(buffers[0]), content.shape);
-  }
 }
 
 class Explorer {

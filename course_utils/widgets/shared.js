@@ -1,4 +1,5 @@
-// Shared by the widgets: elements, colours, and a panel with axes. Python joins it with a widget's own file.
+// Shared by the widgets: elements, colours, a panel with axes, pictures, and questions to Python. Python joins it with a
+// widget's own file.
 
 const SVG = "http://www.w3.org/2000/svg";
 const MARGIN = { left: 52, right: 12, top: 14, bottom: 42 };
@@ -182,3 +183,76 @@ function limits(values, margin = 0.08) {
 }
 
 const within = (value, [low, high]) => Math.max(low, Math.min(high, value));
+
+/** A random number from N(0, 1). */
+function normal() {
+  return Math.sqrt(-2 * Math.log(1 - Math.random())) * Math.cos(2 * Math.PI * Math.random());
+}
+
+/** A picture { data, shape } with values in [0, 1] as a small canvas. */
+function asCanvas({ data, shape }) {
+  const [channels, height, width] = shape.length === 3 ? shape : [1, ...shape];
+  const canvas = document.createElement("canvas");
+  Object.assign(canvas, { width, height });
+  const image = new ImageData(width, height), size = width * height;
+  for (let i = 0; i < size; i++) {
+    for (let q = 0; q < 3; q++) image.data[4 * i + q] = 255 * data[(channels === 3 ? q * size : 0) + i] + 0.5;
+    image.data[4 * i + 3] = 255;
+  }
+  canvas.getContext("2d").putImageData(image, 0, 0);
+  return canvas;
+}
+
+/** Fill a canvas with a picture. */
+function showPicture(canvas, picture) {
+  const source = asCanvas(picture);
+  Object.assign(canvas, { width: source.width, height: source.height });
+  canvas.getContext("2d").drawImage(source, 0, 0);
+}
+
+/** Questions to Python. Each slot has one on its way at most, and one that waits: the latest. */
+class Remote {
+  constructor(model, onSilence) {
+    Object.assign(this, { model, onSilence, slots: {}, name: Math.random().toString(36).slice(2), count: 0 });
+    this.listener = (content, buffers) => this.hear(content, buffers);
+    model.on("msg:custom", this.listener);
+  }
+
+  close() {
+    this.model.off("msg:custom", this.listener);
+    for (const { patience } of Object.values(this.slots)) clearTimeout(patience);
+  }
+
+  /** `then(numbers, shape)` hears the answer to `values`, and to what else the question says in `more`. */
+  ask(name, kind, values, then, more = {}) {
+    const slot = (this.slots[name] ??= {});
+    slot.next = { kind, values, then, more };
+    if (!slot.busy) this.send(slot);
+  }
+
+  send(slot) {
+    const id = `${this.name}:${++this.count}`;
+    slot.busy = { ...slot.next, id };
+    slot.next = null;
+    const giveUp = () => {
+      slot.busy = null;
+      this.onSilence();
+    };
+    slot.patience = setTimeout(giveUp, PATIENCE);
+    try {
+      this.model.send({ ...slot.busy.more, ask: slot.busy.kind, id }, undefined, [Float32Array.from(slot.busy.values).buffer]);
+    } catch {
+      giveUp(); // there is no kernel
+    }
+  }
+
+  hear(content, buffers) {
+    const slot = Object.values(this.slots).find(({ busy }) => busy?.id === content.answer);
+    if (!slot) return;
+    clearTimeout(slot.patience);
+    const { then } = slot.busy;
+    slot.busy = null;
+    if (slot.next) this.send(slot);
+    if (!content.failed) then(floats(buffers[0]), content.shape);
+  }
+}

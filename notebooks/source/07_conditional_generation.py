@@ -29,10 +29,12 @@
 # *pair*, $a(x, c)$ its logit. As in chapter 5 the code calls PyTorch's source of random numbers `rng`.
 
 # %% slideshow={"slide_type": "skip"}
+import re
+
 import matplotlib.pyplot as plt
 import torch
 from torch import nn
-from torch.nn.functional import conv_transpose2d
+from torch.nn import functional
 
 from course_utils import data, gan, metrics, plots, pretrained, widgets
 from course_utils.conditions import BagOfWords, OneHot, WordGRU
@@ -96,16 +98,19 @@ for _ in range(500):
 
 # %% slideshow={"slide_type": "subslide"}
 seed_everything(0)
-G = gan.ConditionalGenerator(mlp([2 + 3, 64, 64, 2]), latent_dim=2, condition=OneHot((3,)))
-D = gan.ConcatDiscriminator(mlp([2 + 3, 64, 64, 1]), condition=OneHot((3,)))
+G = gan.ConditionalGenerator(mlp([2 + 3, 64, 64, 2], activation=nn.LeakyReLU), 2, OneHot((3,)))
+D = gan.ConcatDiscriminator(mlp([2 + 3, 64, 64, 64, 1], activation=nn.LeakyReLU), OneHot((3,)))
 gan.fit_gan(
     G,
     D,
     points,
     conditions=kinds,
-    n_steps=2_000,
+    n_steps=1_500,
+    batch_size=256,
+    loss="relativistic",  # with R1 and R2, as chapter 6 found it best
+    penalties=[gan.Penalty("r1_and_r2", 0.05)],
     learning_rate=2e-3,
-    penalties=[gan.Penalty("r1", 0.1)],
+    betas=(0.5, 0.99),
     decay_from=0.5,
     average=0.99,
     generator=rng,
@@ -177,7 +182,7 @@ def agreement(G):
 seed_everything(0)
 deaf = study.generator_network()  # z of 64 numbers and 10 for the digit, then PixelShuffle as in chapter 5
 blind = study.BlindDiscriminator(gan.conv_discriminator((16, 16)))  # D(x, c) that pays no attention to c
-gan.fit_gan(deaf, blind, digits, conditions=labels, n_steps=400, generator=rng, **study.SETTINGS)
+gan.fit_gan(deaf, blind, digits, conditions=labels, n_steps=250, generator=rng, **study.SETTINGS)
 print(f"agreement: {agreement(deaf):.1%}")
 
 
@@ -349,21 +354,19 @@ test_images, test_image_labels = data.load_mnist("test")
 reader = metrics.judge("mnist")
 stored_G = pretrained.load("cgan_mnist")
 asked = torch.arange(10).repeat_interleave(1_000)
-drawn = torch.randperm(60_000, generator=rng)[:10_000]
 by_heart = torch.stack([images[image_labels == k][0] for k in range(10)])  # (10, 28, 28)
-sources = {
-    "training images": (images[drawn], image_labels[drawn]),
-    "stored generator": (stored_G.sample(asked, generator=rng), asked),
-    "the cheat": (by_heart[asked], asked),
-}
+sources = {"stored generator": stored_G.sample(asked, generator=rng), "the cheat": by_heart[asked]}
 
 # %% slideshow={"slide_type": "subslide"}
 print(f"{'':>18}   agreement   Fréchet, floors   two of one digit apart")
-for name, (pictures, meant) in sources.items():
-    agreed = (reader.predict(pictures) == meant).double().mean()
-    floors = metrics.frechet_on_mnist(pictures).floors
-    apart = metrics.within_class_distance(pictures, meant)
+for name, made in sources.items():
+    agreed = (reader.predict(made) == asked).double().mean()
+    floors, apart = metrics.frechet_on_mnist(made).floors, metrics.within_class_distance(made, asked)
     print(f"{name:>18}:  {agreed:8.1%} {floors:14.1f} {apart:19.3f}")
+apart = metrics.within_class_distance(test_images, test_image_labels)
+print(
+    f"{'test images':>18}:  {pretrained.card('judge_mnist')['figures']['test accuracy']:8.1%} {apart:34.3f}"
+)
 
 # %% [markdown] slideshow={"slide_type": "fragment"}
 # CHEAT_TEXT
@@ -374,10 +377,10 @@ for name, (pictures, meant) in sources.items():
 # of writing a 7, the classifier will not know it (Ravuri and Vinyals, 2019).
 
 # %% slideshow={"slide_type": "fragment"}
-for name, (pictures, meant) in sources.items():
+for name, made in sources.items():
     seed_everything(0)
-    accuracy = metrics.real_accuracy_after(pictures, meant, n_steps=120, generator=rng)
-    print(f"trained for 120 steps on 10,000 pictures, {name}: {accuracy:.1%} of the real test digits right")
+    accuracy = metrics.real_accuracy_after(made, asked, n_steps=60, generator=rng)
+    print(f"60 steps on 10,000 pictures of {name}: {accuracy:.1%} of the real test digits right")
 card = pretrained.card("cgan_mnist")["figures"]
 for trained_on in ("trained on 60,000 samples", "trained on the training images"):
     figure = next(value for name, value in card.items() if trained_on in name)
@@ -425,7 +428,7 @@ ch07.one_per_class.answer(...)
 ones = torch.ones(1, 1, 6, 6)
 _, axes = plt.subplots(1, 2, figsize=(8.2, 3.6))
 for ax, kernel in zip(axes, (3, 4), strict=True):
-    stamps = conv_transpose2d(ones, torch.ones(1, 1, kernel, kernel), stride=2)[
+    stamps = functional.conv_transpose2d(ones, torch.ones(1, 1, kernel, kernel), stride=2)[
         0, 0
     ]  # how many reach each pixel
     ax.imshow(stamps, cmap="Greys", vmin=0, vmax=5)
@@ -515,7 +518,7 @@ plots.show(
 # %% slideshow={"slide_type": "subslide"}
 for name, pictures in {
     "real digits": test_images[:5_000],
-    "conditional GAN (PixelShuffle)": sources["stored generator"][0][:5_000],
+    "conditional GAN (PixelShuffle)": sources["stored generator"][:5_000],
     "GAN of chapter 5 (PixelShuffle)": pretrained.load("gan_mnist").sample(5_000, generator=rng),
 }.items():
     print(f"{name:>32}: checkerboard {metrics.checkerboard(pictures):.4f}")
@@ -554,7 +557,7 @@ print("\n".join(captions[:5]))
 vocabulary = data.creature_vocabulary()
 words = vocabulary.encode(captions)  # (8000, longest)
 print(f"{len(vocabulary.words)} words: {', '.join(vocabulary.words)}")
-print(captions[0], "->", words[0].tolist())
+print(re.findall("[a-z]+", captions[0].lower()), "->", words[0].tolist())
 try:
     vocabulary.encode(["a purple cat"])
 except ValueError as error:
@@ -596,14 +599,14 @@ for name, encoder in (("bag of words", bag), ("GRU", gru)):
     seed_everything(0)
     features = gan.conv_discriminator((3, 24, 24), n_outputs=128)
     matcher = gan.ProjectionDiscriminator(features, 128, encoder)
-    found[name] = gan.fit_matching(matcher, pictures, words, n_steps=250, generator=rng)
+    found[name] = gan.fit_matching(matcher, pictures, words, n_steps=200, generator=rng)
     share = sum(found[name]["accuracy"][-25:]) / 25
     print(f"{name}: the right caption of 128 found for {share:.0%} of the pictures (guessing: {1 / 128:.1%})")
 
 # %% slideshow={"slide_type": "subslide"}
 smooth = {name: torch.tensor(h["accuracy"]).view(-1, 10).mean(1) for name, h in found.items()}
 axes = plots.plot_curves(
-    torch.arange(5, 250, 10), smooth, xlabel="step", ylabel="share of pictures, mean of 10 steps"
+    torch.arange(5, 200, 10), smooth, xlabel="step", ylabel="share of pictures, mean of 10 steps"
 )
 axes.set_ylim(0, 1)
 plots.show(

@@ -175,7 +175,9 @@ def test_a_classifier_learns_what_its_images_say():
     images, labels = load_mnist()
     settings = {"n_steps": 60}
     torch.manual_seed(0)
-    right = metrics.real_accuracy_after(images, labels, generator=torch.Generator().manual_seed(0), **settings)
+    right = metrics.real_accuracy_after(
+        images, labels, generator=torch.Generator().manual_seed(0), **settings
+    )
     torch.manual_seed(0)
     wrong = metrics.real_accuracy_after(
         images, (labels + 1) % 10, generator=torch.Generator().manual_seed(0), **settings

@@ -92,6 +92,13 @@ def test_what_the_course_promises():
     digits = figures["gan_mnist"]
     assert digits["Fréchet distance of 10,000 samples to the test images, in floors"] <= 7
     assert digits["recall"] >= 0.8
+    told = figures["cgan_mnist"]
+    assert told["judge agrees with the digit asked for"] >= 0.97
+    assert told["Fréchet distance of 10,000 samples to the test images, in floors"] <= 4
+    assert told["test accuracy of a classifier trained on 60,000 samples"] >= 0.93
+    apart = [told[f"two {kind} of one digit apart, RMS"] for kind in ("samples", "test images")]
+    assert 0.9 < apart[0] / apart[1] < 1.1, "as varied as real digits"
+    assert figures["text_to_creature"]["lowest agreement of an attribute, seen"] >= 0.9
 
 
 @pytest.mark.parametrize("name", ["autoencoder_mnist_2d", "autoencoder_mnist_16d"])
@@ -131,6 +138,10 @@ def test_unknown_names():
 
 # How it is made
 
+# Steps of all optimizers together after which two steps of the recipe are done: two players take one each, and
+# text_to_creature has one of matching before the game.
+TWO_STEPS = {"gan_mnist": 4, "cgan_mnist": 4, "text_to_creature": 5}
+
 
 @pytest.fixture
 def quick(monkeypatch):
@@ -158,7 +169,7 @@ def test_interrupted_is_as_uninterrupted(name, tmp_path, quick, monkeypatch, cap
     settings = {"n_steps": 5, "checkpoints": tmp_path / "checkpoints"}
     whole = make(name, folder=tmp_path / "whole", **settings)
     with monkeypatch.context() as patch:
-        stop_after(patch, 4 if name.startswith("gan_") else 2)  # two players, two optimizers
+        stop_after(patch, TWO_STEPS.get(name, 2))
         torch.rand(1)  # whatever was drawn before
         assert make(name, folder=tmp_path / "parts", **settings) is None
         assert not (tmp_path / "parts").exists()

@@ -7,8 +7,9 @@ import pytest
 import torch
 from torch import nn
 
+from course_utils.data import load_mnist
 from course_utils.networks import unstack_models
-from course_utils.studies import collapse, mode_bench
+from course_utils.studies import collapse, conditions, mode_bench
 from course_utils.studies.store import Store
 
 TRUE_KEYS = ("n_modes", "high_quality", "reverse_kl", "kl_with_misses", "spread")
@@ -118,3 +119,57 @@ def test_the_seeds_of_a_stack_begin_differently():
     generators, _ = mode_bench.players("R1", 3)
     first = [model.network[0].weight for model in unstack_models(generators)]
     assert not torch.equal(first[0], first[1])
+
+
+# Conditions
+
+
+def kinds_of_conditions():
+    """Each way with right pairs, and, if the discriminator is told anything, with right and wrong ones."""
+    told = [(way, pairs) for way in conditions.WAYS[1:] for pairs in ("right", "right and wrong")]
+    return [(conditions.WAYS[0], "right"), *told]
+
+
+def test_every_way_was_trained_with_every_seed():
+    expected = {
+        f"{way} | {pairs} | {seed}"
+        for way, pairs in kinds_of_conditions()
+        for seed in range(conditions.N_SEEDS)
+    }
+    assert set(conditions.results()) == expected | {"test images"}
+
+
+def test_a_generator_listens_only_if_its_discriminator_is_told():
+    stored = conditions.results()
+    for way, pairs in kinds_of_conditions():
+        for seed in range(conditions.N_SEEDS):
+            agreement = stored[f"{way} | {pairs} | {seed}"]["agreement"]
+            if way == "not told":  # 3,000 guesses among ten: a standard deviation of 0.0055
+                assert abs(agreement - 0.1) < 0.03
+            else:
+                assert agreement > 0.5, (way, pairs, seed)
+    mean = {
+        (way, pairs): sum(stored[f"{way} | {pairs} | {seed}"]["agreement"] for seed in range(3)) / 3
+        for way, pairs in kinds_of_conditions()
+    }
+    assert mean["projection", "right"] >= 0.75
+
+
+@pytest.mark.parametrize("way", conditions.WAYS)
+def test_every_way_still_trains(way):
+    judge = conditions.small_judge(n_steps=2)
+    for mismatched in (False, True):
+        entry = conditions.train(way, mismatched=mismatched, seed=0, judge=judge, n_steps=2)
+        assert set(entry) == {"agreement", "apart"}
+        assert 0 <= entry["agreement"] <= 1
+        assert entry["apart"] > 0
+
+
+def test_small_digits_are_means_of_four_pixels_in_a_border():
+    images, labels = conditions.small_digits("test")
+    large, same = load_mnist("test")
+    assert torch.equal(labels, same)
+    assert images.shape == (10_000, 16, 16)
+    torch.testing.assert_close(images[:50, 5, 7], large[:50, 8:10, 12:14].mean((1, 2)))
+    assert images[:, 0].max() == 0
+    assert float(images.sum()) == pytest.approx(float(large.sum()) / 4, rel=1e-5)
