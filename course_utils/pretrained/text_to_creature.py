@@ -37,7 +37,7 @@ DATA = (
 )
 LICENCE = "MIT, as the code that made them, and that drew the creatures"
 SEED = 0
-SEEDS = {0: 0.0}  # lowest agreement of an attribute, seen
+SEEDS = {0: 0.9458}  # lowest agreement of an attribute, seen
 N_TRAINING, N_TEST = 20_000, 5_000
 TEST_SEED = 1_000_000  # of the test captions, whatever the seed of the training
 LEAVE_OUT = 0.15

@@ -17,8 +17,9 @@ const STYLE = `
   background: var(--jp-layout-color1, #fff); border: 1px solid var(--jp-border-color0, #999); border-radius: 4px; }
 .caption-explorer input[aria-invalid=true] { border: 2px dashed #D55E00; }
 .caption-explorer select { max-width: 11em; }
+.course-widget.caption-explorer .choices { display: grid; grid-template-columns: repeat(auto-fit, minmax(84px, 1fr)); max-width: 840px; }
 .caption-explorer .choices label { display: flex; flex-direction: column; font-size: 12px; }
-.caption-explorer .choices select { font-size: 14px; }
+.caption-explorer .choices select { font-size: 14px; min-width: 0; }
 .course-widget.caption-explorer .message { min-height: 2.8em; font-size: 13px; }
 .caption-explorer .panels { align-items: flex-start; }
 .caption-explorer .pictures { flex: 3 1 280px; display: grid; grid-template-columns: repeat(auto-fill, minmax(max(70px, 22%), 1fr)); gap: 8px;

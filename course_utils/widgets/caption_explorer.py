@@ -29,7 +29,7 @@ MAX_LETTERS = 500
 
 Choices = Mapping[str, Sequence[str | Sequence[str]]]
 
-SYNONYMS = {"size": SIZES, "eyes": EYES, "horns": HORNS, "time": TIMES}
+SYNONYMS: dict[str, dict[str, Any]] = {"size": SIZES, "eyes": EYES, "horns": HORNS, "time": TIMES}
 OF_CREATURES: Choices = {
     name: [
         SYNONYMS[name][value] if name in SYNONYMS else (value, *filter(None, [PATTERNS.get(value)]))
@@ -92,7 +92,7 @@ class CaptionExplorer(anywidget.AnyWidget):
     sentence = traitlets.Unicode().tag(sync=True)
     _examples = traitlets.List(traitlets.Unicode()).tag(sync=True)
     _words = traitlets.List(traitlets.Unicode()).tag(sync=True)
-    _choices = traitlets.List().tag(sync=True)  # [kind, [[synonym, ...], ...]]
+    _choices: Any = traitlets.List().tag(sync=True)  # [kind, [[synonym, ...], ...]]
     _shown = traitlets.Unicode().tag(sync=True)  # the last caption of known words
     _before = traitlets.Unicode().tag(sync=True)  # the one before the last change of words
     _network: Any = traitlets.List(None, allow_none=True).tag(sync=True)  # layers, None: ask Python
@@ -274,7 +274,9 @@ def check_choices(choices: Any, vocabulary: Vocabulary) -> dict[str, list[list[s
     for kind, options in given.items():
         if isinstance(options, str) or not options:
             raise TypeError(f"choices[{kind!r}] must be a sequence of options, got {options!r}")
-        kinds[kind] = [[option] if isinstance(option, str) else list(option) for option in options]
+        kinds[kind] = [
+            [option] if not isinstance(option, tuple | list) else list(option) for option in options
+        ]
         for phrase in (phrase for synonyms in kinds[kind] for phrase in synonyms):
             if not isinstance(phrase, str) or not phrase.strip():
                 raise TypeError(f"choices[{kind!r}] must hold options of one or more words, got {phrase!r}")
@@ -313,7 +315,7 @@ def read_generator(
     Raises:
         ValueError: if the vocabulary has not the number of words that the model reads.
     """
-    nothing = None, {}, np.zeros(0, np.float32)
+    nothing: tuple[None, dict[str, Any], np.ndarray] = None, {}, np.zeros(0, np.float32)
     if type(model) is not ConditionalGenerator or not isinstance(model.network, nn.Sequential):
         return nothing
     condition: Any = model.condition

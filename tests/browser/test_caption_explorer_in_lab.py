@@ -1,6 +1,7 @@
 """CaptionExplorer in JupyterLab: pictures follow the words, and are what PyTorch draws."""
 
 import ast
+import re
 
 import numpy as np
 import pytest
@@ -21,6 +22,10 @@ def made(condition, dim, width):
     torch.manual_seed(0)
     network = pixelshuffle_generator((3, 24, 24), 32 + dim, width=width).network
     model = ConditionalGenerator(network, 32, condition(len(vocabulary), dim))
+    with torch.no_grad():
+        network[0].weight[:, 32:] *= 10
+        for name, weight in model.condition.named_parameters():
+            weight *= 2 if "weight_hh" in name else 1
     words = vocabulary.encode(["a small red creature", "by day", "two horns and three eyes"])
     for _ in range(30):
         model(torch.randn(48, 32), words.repeat(16, 1))
@@ -65,6 +70,7 @@ def show(notebook):
     def show_one(name):
         notebook.page.set_viewport_size({"width": 1280, "height": 1400})
         notebook.write_cell(3, f"widget = {name}\nwidget")
+        notebook.write_cell(5, "0")
         cells = notebook.run_all()
         assert all("error" not in output for cell in cells[:5] for output in cell["outputs"])
         slots(notebook.page, 1).last.wait_for()
@@ -138,7 +144,7 @@ def test_a_typed_caption_is_drawn_as_pytorch_draws_it(show, notebook):
     settle(page)
     follows(page, caption, "gru", z)
     assert np.abs(pixels(page) - before).mean() > 5
-    assert in_python(notebook, "widget.caption, widget.z, widget.error") == (caption, z, "")
+    assert in_python(notebook, "(widget.caption, widget.z, widget.error)") == (caption, z, "")
     assert box(page, 1).input_value() == caption
     (
         np.testing.assert_array_equal(pixels(page), pixels(page, index=1)),
@@ -203,9 +209,8 @@ def test_a_pinned_z_stays_while_words_change(show, notebook):
     page = show("reading")
     slots(page).nth(2).click()
     settle(page)
-    z = in_python(notebook, "widget.z, widget.pinned")
-    assert z[1] == 2
-    z = z[0]
+    assert in_python(notebook, "widget.pinned") == 2
+    z = in_python(notebook, "widget.z")
     assert slots(page).nth(2).get_attribute("aria-pressed") == "true"
     assert view(page).locator(".pin figure:visible").count() == 1, "nothing was before"
     view(page).get_by_label("choose: colour").select_option("green")
@@ -259,7 +264,7 @@ def test_an_unknown_word_is_named_and_survived(show, notebook):
     assert message(page).startswith(f"Unknown word: “yelow”. Did you mean yellow? {KNOWN}")
     assert message(page, 1) == message(page)
     assert box(page).get_attribute("aria-invalid") == "true"
-    np.testing.assert_array_equal(pixels(page), before), "the last good pictures stay"
+    np.testing.assert_array_equal(pixels(page), before, "the last good pictures did not stay")
     assert "unknown word 'yelow'" in in_python(notebook, "widget.error")
     view(page).get_by_label("draw new z for all pictures but the pinned one").click()
     settle(page)
@@ -327,12 +332,8 @@ def test_narrow_columns_and_the_dark_theme(show, notebook):
             .evaluate_all("(all) => all.map((one) => one.getBoundingClientRect().right)")
         )
         assert max(rights) <= view(page).evaluate("(root) => root.getBoundingClientRect().right")
-    text, back = view(page).evaluate(
-        "(root) => [root, document.body].map((one) => getComputedStyle(one).getPropertyValue(one === root ? 'color' : "
-        "'--jp-layout-color1').match(/[0-9]+/)[0])"
-    )
-    assert int(text) > 150, "light letters"
-    assert int(back) < 100
+    color = view(page).evaluate("(root) => getComputedStyle(root).color")
+    assert min(map(int, re.findall(r"\d+", color)[:3])) > 150, "light letters"
     notebook.change_theme("Light")
 
 
@@ -341,13 +342,10 @@ def test_pictures_are_drawn_at_once(show, capsys):
     box(page).fill("a creature ")
     settle(page)
     listen(page, ".caption-explorer")
-    for colour in ("red", "blue", "green", "pink", "yellow", "small", "big", "round") * 2:
-        box(page).press_sequentially(colour)
+    for word in ("red", "blue", "green", "pink", "yellow", "small", "big", "round", "square", "plain") * 2:
+        box(page).fill(f"a {word} creature")
         page.wait_for_timeout(250)
-        for _ in colour:
-            box(page).press("Backspace")
-        page.wait_for_timeout(100)
-    report_delays(page, capsys, "CaptionExplorer, first pictures", input="a typed word")
+    report_delays(page, capsys, "CaptionExplorer, first pictures", input="another word")
     all_of_them = view(page).evaluate(
         """(root) => {
           const times = [];

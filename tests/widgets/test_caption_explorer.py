@@ -243,6 +243,12 @@ def test_model_and_vocabulary_must_fit():
         (([1, 2], WORDS), {}, "model must be a module or a function of z and words, got list"),
         ((flat_pictures, ["red"]), {}, "vocabulary must be a data.Vocabulary, got list"),
         ((flat_pictures, WORDS), {"captions": "a cat"}, "captions must be a list of strings"),
+        ((flat_pictures, WORDS), {"choices": {"colour": ["red", 5]}}, r"choices\['colour'\] must "),
+        (
+            (flat_pictures, WORDS),
+            {"choices": {"colour": [("red", "")]}},
+            "must hold options of one or more words, got ''",
+        ),
         ((flat_pictures, WORDS), {"choices": ["red"]}, "choices must be a mapping such as"),
         (
             (flat_pictures, WORDS),
