@@ -1,7 +1,7 @@
 // CaptionExplorer: a caption to type or to choose, and pictures of it for several z: drawn here if Python could send the
 // model, else by messages to Python, of which only the latest caption counts.
 
-const BUDGET = 12; // milliseconds of drawing in one frame
+const BUDGET = 8; // milliseconds of drawing in one frame
 const PAUSE = 1500; // milliseconds without typing that end a change of words
 const KEPT = 128; // pictures that need not be drawn again
 const NO_MODEL = NO_ANSWER + "Pictures of new captions wait for it; run the cell again.";

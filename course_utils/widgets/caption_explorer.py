@@ -267,7 +267,7 @@ def check_captions(captions: Any, vocabulary: Vocabulary) -> list[str]:
 
 def check_choices(choices: Any, vocabulary: Vocabulary) -> dict[str, list[list[str]]]:
     """For each kind its options, each a list of synonyms of known words."""
-    given = OF_CREATURES if choices is None else choices
+    given: Any = OF_CREATURES if choices is None else choices
     if not isinstance(given, Mapping):
         raise TypeError(f'choices must be a mapping such as {{"colour": ("red", "blue")}}, got {given!r}')
     kinds: dict[str, list[list[str]]] = {}

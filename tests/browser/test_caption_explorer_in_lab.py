@@ -95,6 +95,7 @@ def box(page, index=0):
 
 
 def message(page, index=0):
+    settle(page)
     return view(page, index).locator(".message").inner_text()
 
 

@@ -16,7 +16,7 @@ def test_pure_patterns_have_one_and_smooth_images_none(shape):
     for pattern in (row + 0 * column, 0 * row + column, row + column):
         image = 0.5 + 0.2 * (-1.0) ** pattern
         assert checkerboard(image.expand(shape)) == pytest.approx(1)
-    wave = torch.sin(2 * math.pi * row / shape[-2]) + 0.0 * column
+    wave = torch.sin(2 * math.pi * row.double() / shape[-2]) + 0.0 * column
     assert checkerboard(wave.expand(shape)) == pytest.approx(0, abs=1e-12)
     assert checkerboard(torch.full(shape, 0.3)) == 0
 
