@@ -35,6 +35,8 @@ RECIPES = (
     "vae_mnist_2d",
     "beta_mnist",
     "gan_mnist",
+    "outline_to_creature",
+    "cyclegan_stripes",
 )
 LICENCE = "MIT, as the code that made them; trained on MNIST, Y. LeCun, C. Cortes, C. Burges, CC BY-SA 3.0"
 CHECKPOINTS = Path("checkpoints")
