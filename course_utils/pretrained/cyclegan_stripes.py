@@ -19,14 +19,14 @@ from course_utils.translation import (
 
 __all__ = ["DATA", "LICENCE", "N_STEPS", "SEED", "SEEDS", "build", "measure", "train"]
 
-DATA = "5,000 drawn plain creatures and 5,000 other, striped ones; figures on 1,000 further ones of each"
+DATA = "5,000 drawn plain creatures and 5,000 other, striped ones; figures on 5,000 further ones of each"
 LICENCE = "MIT, as the code that made them, and that drew the creatures"
 SEED = 0
-SEEDS = {0: 0.0}  # lowest share: of a pattern that changes, or of another attribute that stays
-N_TRAINING, N_TEST = 5_000, 1_000
+SEEDS = {0: 0.9966}  # lowest share: of a pattern that changes, or of another attribute that stays
+N_TRAINING, N_TEST = 5_000, 5_000
 TEST_SEED = 1_000_000  # of the test creatures, whatever the seed of the training
 SHAPE = (3, 24, 24)
-N_STEPS = 8_000
+N_STEPS = 6_000
 
 
 def build() -> nn.ModuleDict:

@@ -12,11 +12,11 @@ from course_utils.translation import UNet, absolute_error, fit_pix2pix, patch_di
 
 __all__ = ["DATA", "LICENCE", "N_STEPS", "SEED", "SEEDS", "VISIBLE", "build", "measure", "train"]
 
-DATA = "20,000 drawn creatures and their outlines; figures on 2,000 other pairs"
+DATA = "20,000 drawn creatures and their outlines; figures on 5,000 other pairs"
 LICENCE = "MIT, as the code that made them, and that drew the creatures"
 SEED = 0
-SEEDS = {0: 0.0}  # lowest agreement of an attribute that the outline shows
-N_TRAINING, N_TEST = 20_000, 2_000
+SEEDS = {0: 0.8418}  # lowest agreement of an attribute that the outline shows
+N_TRAINING, N_TEST = 20_000, 5_000
 TEST_SEED = 1_000_000  # of the test creatures, whatever the seed of the training
 VISIBLE = ("size", "body", "pattern", "eyes", "horns")
 N_STEPS = 16_000

@@ -8,6 +8,7 @@ import torch
 from torch import nn
 
 from course_utils import pretrained, weights
+from course_utils.data import CREATURE_ATTRIBUTES
 from course_utils.pretrained import __main__ as command
 from course_utils.pretrained import making
 from course_utils.pretrained.making import RECIPES, make, recipe
@@ -29,6 +30,13 @@ CARD_KEYS = {
     "steps",
     "stored_as",
 }
+
+
+N_OPTIMIZERS = {
+    "gan_mnist": 2,
+    "outline_to_creature": 2,
+    "cyclegan_stripes": 3,
+}  # where there are several players
 
 
 # What is stored
@@ -92,6 +100,14 @@ def test_what_the_course_promises():
     digits = figures["gan_mnist"]
     assert digits["Fréchet distance of 10,000 samples to the test images, in floors"] <= 7
     assert digits["recall"] >= 0.8
+    outlines = figures["outline_to_creature"]
+    assert outlines["lowest agreement of a visible attribute"] >= 0.8
+    assert min(outlines[f"share, {colour}"] for colour in CREATURE_ATTRIBUTES["colour"]) >= 0.1, (
+        "it does choose"
+    )
+    stripes = figures["cyclegan_stripes"]
+    assert min(stripes["to_striped: pattern"], stripes["to_plain: pattern"]) >= 0.95
+    assert stripes["lowest share of a change or a stay"] >= 0.9
 
 
 @pytest.mark.parametrize("name", ["autoencoder_mnist_2d", "autoencoder_mnist_16d"])
@@ -158,7 +174,7 @@ def test_interrupted_is_as_uninterrupted(name, tmp_path, quick, monkeypatch, cap
     settings = {"n_steps": 5, "checkpoints": tmp_path / "checkpoints"}
     whole = make(name, folder=tmp_path / "whole", **settings)
     with monkeypatch.context() as patch:
-        stop_after(patch, 4 if name.startswith("gan_") else 2)  # two players, two optimizers
+        stop_after(patch, 2 * N_OPTIMIZERS.get(name, 1))
         torch.rand(1)  # whatever was drawn before
         assert make(name, folder=tmp_path / "parts", **settings) is None
         assert not (tmp_path / "parts").exists()

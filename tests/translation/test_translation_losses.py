@@ -12,9 +12,9 @@ def images(seed, n=4, shape=(3, 4, 4)):
 
 def test_the_absolute_error_is_a_mean_over_batch_and_pixels():
     a, b = images(0), images(1)
-    expected = sum(
-        abs(x - y) for x, y in zip(a.flatten().tolist(), b.flatten().tolist(), strict=True)
-    ) / len(a.flatten())
+    expected = sum(abs(x - y) for x, y in zip(a.flatten().tolist(), b.flatten().tolist(), strict=True)) / len(
+        a.flatten()
+    )
     assert absolute_error(a, b).item() == pytest.approx(expected, rel=1e-12)
     assert absolute_error(a, a) == 0
 

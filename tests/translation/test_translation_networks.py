@@ -144,14 +144,19 @@ def test_joined():
 def test_bad_input_is_named():
     with pytest.raises(ValueError, match="source_shape and target_shape must have equal height and width"):
         UNet((24, 24), (3, 32, 32))
-    with pytest.raises(ValueError, match="source_shape must be .* divisible by 8, got \\(28, 28\\)"):
+    with pytest.raises(ValueError, match=r"source_shape must be .* divisible by 8, got \(28, 28\)"):
         UNet((28, 28), (3, 28, 28))
-    with pytest.raises(ValueError, match="image_shape must be .* divisible by 2, got \\(3, 25, 24\\)"):
+    with pytest.raises(ValueError, match=r"image_shape must be .* divisible by 2, got \(3, 25, 24\)"):
         ResidualTranslator((3, 25, 24))
-    with pytest.raises(ValueError, match="image_shape must be .* divisible by 4, got \\(26, 26\\)"):
+    with pytest.raises(ValueError, match=r"image_shape must be .* divisible by 4, got \(26, 26\)"):
         patch_discriminator((26, 26))
     with pytest.raises(ValueError, match="depth must be at least 1, got 0"):
         UNet((24, 24), (3, 24, 24), depth=0)
-    for network, shape in ((UNet((24, 24), (3, 24, 24)), "24, 24"), (ResidualTranslator((3, 8, 8)), "3, 8, 8")):
-        with pytest.raises(ValueError, match=rf"images must have shape \(batch, {shape}\), got \(2, 3, 4, 4\)"):
+    for network, shape in (
+        (UNet((24, 24), (3, 24, 24)), "24, 24"),
+        (ResidualTranslator((3, 8, 8)), "3, 8, 8"),
+    ):
+        with pytest.raises(
+            ValueError, match=rf"images must have shape \(batch, {shape}\), got \(2, 3, 4, 4\)"
+        ):
             network(torch.rand(2, 3, 4, 4))
