@@ -74,8 +74,8 @@ def best_under_l1_pixels(targets: Tensor) -> Tensor:
 best_under_l1 = Exercise(
     "best_under_l1",
     chapter=CHAPTER,
-    task="One outline has these right answers, targets of shape (n, height, width), n odd, all equally frequent. Return "
-    "the one image (height, width) with the smallest mean absolute error to them.",
+    task="One outline has these right answers, targets of shape (n, height, width), n odd, all equally frequent. "
+    "Return the one image (height, width) with the smallest mean absolute error to them.",
     reference=best_under_l1_reference,
     cases=lambda: [(images(5, 3, 4),), (images(9, 2, 2, seed=1) ** 3,), (images(3, 4, 3, seed=2),)],
     mistakes={
@@ -159,8 +159,9 @@ def pix2pix_loss_mean_logit(fake_logits: Tensor, made: Tensor, target: Tensor, l
 pix2pix_loss = Exercise(
     "pix2pix_loss",
     chapter=CHAPTER,
-    task="The translator's loss in pix2pix: the non-saturating loss on fake_logits (batch, 1, rows, columns), one logit "
-    "per patch, plus l1_weight times the mean absolute error of made and target, (batch, 3, height, width). One number.",
+    task="The translator's loss in pix2pix: the non-saturating loss on fake_logits (batch, 1, rows, columns), one "
+    "logit per patch, plus l1_weight times the mean absolute error of made and target, (batch, 3, height, width). One "
+    "number.",
     reference=pix2pix_loss_reference,
     cases=lambda: [
         (3 * seeded(2, 1, 3, 3), images(2, 3, 4, 4), images(2, 3, 4, 4, seed=1), 10.0),
@@ -256,7 +257,8 @@ seen_pair = Exercise(
         ),
         "sum": (
             seen_pair_sum,
-            "The outline is added to the picture. From a sum the two cannot be told apart: give it a channel of its own.",
+            "The outline is added to the picture. From a sum the two cannot be told apart: give it a channel of its "
+            "own.",
         ),
         "batch": (
             seen_pair_batch,
@@ -584,8 +586,8 @@ recall_same_caption = Question(
 two_times = Question(
     "two_times",
     chapter=CHAPTER,
-    text="Half of all creatures are drawn by day, half at night, and an outline does not show which. Under the absolute "
-    "error alone, which sky is the best answer?",
+    text="Half of all creatures are drawn by day, half at night, and an outline does not show which. Under the "
+    "absolute error alone, which sky is the best answer?",
     choices={
         "a": (
             "Only a day sky or only a night sky",
@@ -606,8 +608,8 @@ two_times = Question(
 one_answer = Question(
     "one_answer",
     chapter=CHAPTER,
-    text="The trained translator makes some creatures red, others blue, although outlines show no colour. Is its choice "
-    "random?",
+    text="The trained translator makes some creatures red, others blue, although outlines show no colour. Is its "
+    "choice random?",
     choices={
         "a": (
             "Yes: the adversarial loss makes it draw a colour",
@@ -651,7 +653,8 @@ without_the_cycle = Question(
     choices={
         "a": (
             "That the result is a night picture; which one does not matter",
-            "Any map that turns the set of days into the set of nights would do, also one that exchanges the creatures.",
+            "Any map that turns the set of days into the set of nights would do, also one that exchanges the "
+            "creatures.",
             True,
         ),
         "b": (
@@ -688,8 +691,8 @@ zero_cycle = Question(
 hidden_message = Question(
     "hidden_message",
     chapter=CHAPTER,
-    text="Day to night and back: the clouds return to their places, although the night picture shows none. Rounding the "
-    "night picture to a few levels, which the eye hardly notices, moves the clouds. Where was their place kept?",
+    text="Day to night and back: the clouds return to their places, although the night picture shows none. Rounding "
+    "the night picture to a few levels, which the eye hardly notices, moves the clouds. Where was their place kept?",
     choices={
         "a": (
             "In the weights of the second translator",
