@@ -113,6 +113,14 @@ answers = {
     "two of three at night": torch.tensor([sky_day, sky_night, sky_third]),
 }
 curves = {name: (grid[:, None] - y).abs().mean(1) for name, y in answers.items()}
+for name, y in answers.items():
+    costs = curves[name]
+    best = grid[costs < costs.min() + 1e-6]
+    print(
+        f"{name}: best from {best.min():.2f} to {best.max():.2f}, the mean is {y.mean():.2f}"
+    )  # NBVAL_CHECK_OUTPUT
+
+# %% slideshow={"slide_type": "fragment"}
 _, ax = plt.subplots(figsize=(6, 2.9))
 plots.plot_curves(grid, curves, ax=ax, xlabel="the one answer $g$", ylabel="mean absolute error")
 plots.show(
@@ -120,12 +128,6 @@ plots.show(
     alt="Two curves over the answer g from 0 to 1. With two answers the curve is flat between 0.1 and 0.9. With three "
     "answers at 0.1, 0.2 and 0.9 it has its lowest point at 0.2.",
 )
-for name, y in answers.items():
-    costs = curves[name]
-    best = grid[costs < costs.min() + 1e-6]
-    print(
-        f"{name}: best from {best.min():.2f} to {best.max():.2f}, the mean is {y.mean():.2f}"
-    )  # NBVAL_CHECK_OUTPUT
 
 # %% [markdown] slideshow={"slide_type": "fragment"}
 # With as many days as nights every sky between the two is as good as any other: the loss does not say which. With three answers the middle one wins, where the mean would be pulled along by the bright one. A median is taken pixel by
@@ -183,6 +185,7 @@ def touched(n_halvings):
     return (x.grad[0].abs().sum(0) > 0).float(), network
 
 
+# %% slideshow={"slide_type": "fragment"}
 figure, axes = plt.subplots(1, 3, figsize=(7.2, 2.7))
 for ax, n_halvings in zip(axes, (1, 2, 3), strict=True):
     where, network = touched(n_halvings)
@@ -239,25 +242,26 @@ ch08.blind_patches.answer(...)
 # > **Predict.** For each of *error alone*, *verdict alone* and *both*: how large is the absolute error? How sharp are the pictures? Are there days and nights?
 
 # %% slideshow={"slide_type": "subslide"}
-WEIGHTS = {"error alone": (1.0, 0.0), "verdict alone": (0.0, 1.0), "both": (10.0, 1.0)}
+WEIGHTS = {
+    "error alone": (1.0, 0.0),
+    "verdict alone": (0.0, 1.0),
+    "both": (10.0, 1.0),
+}  # λ, and of the verdict
+ALONE = {"learning_rate": 2e-3, "betas": (0.9, 0.99)}  # Adam against no opponent: with momentum, and quick
+GAME = {"learning_rate": 1e-3, "betas": (0.0, 0.99)}  # and in a game
+SETTINGS = {"loss": "relativistic", "decay_from": 0.5, "average": 0.99}
 translators = {}
-for name, (l1_weight, adversarial_weight) in WEIGHTS.items():
+
+# %% slideshow={"slide_type": "fragment"}
+for name, weights in WEIGHTS.items():
     rng = seed_everything(0)  # the same first weights and mini-batches for all three
     translators[name] = translation.UNet((24, 24), (3, 24, 24))
+    discriminator = translation.patch_discriminator((4, 24, 24))
+    adam = GAME if weights[1] else ALONE
+    weighted = dict(zip(("l1_weight", "adversarial_weight"), weights, strict=True))
+    data_and_steps = {"source": pairs.outlines, "target": pairs.images, "n_steps": 400, "generator": rng}
     translation.fit_pix2pix(
-        translators[name],
-        translation.patch_discriminator((4, 24, 24)),
-        pairs.outlines,
-        pairs.images,
-        n_steps=400,
-        l1_weight=l1_weight,
-        adversarial_weight=adversarial_weight,
-        loss="relativistic",
-        learning_rate=2e-3 if name == "error alone" else 1e-3,
-        betas=(0.9, 0.99) if name == "error alone" else (0.0, 0.99),
-        decay_from=0.5,
-        average=0.99,
-        generator=rng,
+        translators[name], discriminator, **data_and_steps, **weighted, **adam, **SETTINGS
     )
 
 # %% [markdown] slideshow={"slide_type": "fragment"}
@@ -380,30 +384,14 @@ print(
 # %% slideshow={"slide_type": "fragment"}
 
 
-def day_and_night(cycle_weight):
+def day_and_night(cycle_weight, n_steps=900):
     """The translators to the night and to the day."""
     rng = seed_everything(0)
-    to_night, to_day = (translation.ResidualTranslator((3, 24, 24)) for _ in range(2))
+    pair = [translation.ResidualTranslator((3, 24, 24)) for _ in range(2)]
     judges = [translation.patch_discriminator((3, 24, 24)) for _ in range(2)]
-    settings = {
-        "loss": "relativistic",
-        "pool_size": 0,
-        "betas": (0.0, 0.99),
-        "decay_from": 0.5,
-        "average": 0.99,
-    }
-    history = translation.fit_cyclegan(
-        to_night,
-        to_day,
-        *judges,
-        days,
-        nights,
-        n_steps=900,
-        cycle_weight=cycle_weight,
-        generator=rng,
-        **settings,
-    )
-    return to_night, to_day, history
+    settings = {"pool_size": 0, "n_steps": n_steps, "cycle_weight": cycle_weight, "generator": rng}
+    translation.fit_cyclegan(*pair, *judges, days, nights, **settings, **GAME, **SETTINGS)
+    return pair
 
 
 with_cycle, without_cycle = day_and_night(5.0), day_and_night(0.0)
@@ -418,13 +406,13 @@ def kept(network, pictures, time):
 
 
 print(f"{'agreement':>26}" + "".join(f"{name:>9}" for name in data.CREATURE_ATTRIBUTES))
-for name, (to_night, to_day, _) in (("with the cycle", with_cycle), ("without", without_cycle)):
+for name, (to_night, to_day) in (("with the cycle", with_cycle), ("without", without_cycle)):
     for way, shares in (("to night", kept(to_night, new_days, 1)), ("to day", kept(to_day, new_nights, 0))):
         print(f"{name:>15}, {way:>9}" + "".join(f"{share:9.1%}" for share in shares.values()))
 
 # %% slideshow={"slide_type": "subslide"}
 rows = []
-for to_night, to_day, _ in (with_cycle, without_cycle):
+for to_night, to_day in (with_cycle, without_cycle):
     night = translate(to_night, new_days.images[:12])
     rows += [night, translate(to_day, night)]
 names = ["day", "night, with", "and back", "night, without", "and back"]
@@ -503,11 +491,14 @@ def grey(pictures):
 rng = seed_everything(0)
 coloured = data.creatures(3_000, generator=rng).images
 greys = grey(data.creatures(3_000, generator=rng).images).contiguous()
+
+
+# %% slideshow={"slide_type": "fragment"}
 to_grey, to_colour = (translation.ResidualTranslator((3, 24, 24)) for _ in range(2))
 judges = [translation.patch_discriminator((3, 24, 24)) for _ in range(2)]
-settings = {"loss": "relativistic", "pool_size": 0, "betas": (0.0, 0.99), "decay_from": 0.5, "average": 0.99}
+settings = {"pool_size": 0, "n_steps": 450, "cycle_weight": 5.0, "generator": rng}
 history = translation.fit_cyclegan(
-    to_grey, to_colour, *judges, coloured, greys, n_steps=450, cycle_weight=5.0, generator=rng, **settings
+    to_grey, to_colour, *judges, coloured, greys, **settings, **GAME, **SETTINGS
 )
 
 # %% [markdown] slideshow={"slide_type": "subslide"}
