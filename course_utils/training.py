@@ -40,6 +40,7 @@ __all__ = [
     "CheckpointError",
     "batches",
     "cosine",
+    "line",
     "shows_progress",
     "steps",
     "threads",
@@ -258,6 +259,11 @@ def cosine(step: int, n_steps: int) -> float:
     Source: Loshchilov and Hutter (2016), SGDR, equation 5, without restarts.
     """
     return (1 + math.cos(math.pi * step / n_steps)) / 2
+
+
+def line(done: float, decay_from: float) -> float:
+    """Share of the learning rate when a share of the training is done: 1, and from `decay_from` on a line to 0."""
+    return min(1.0, (1 - done) / (1 - decay_from)) if decay_from < 1 else 1.0
 
 
 @contextlib.contextmanager

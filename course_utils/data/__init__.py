@@ -2,7 +2,7 @@
 
 from course_utils.data.creature_attributes import CREATURE_ATTRIBUTES
 from course_utils.data.creature_captions import caption_creatures, creature_vocabulary
-from course_utils.data.creature_set import Creatures, creatures
+from course_utils.data.creature_set import Creatures, OutlinedCreatures, creatures, outlined_creatures
 from course_utils.data.files import DataFileError
 from course_utils.data.folder import ImageFolder, load_image_folder
 from course_utils.data.junction import JunctionFilms, junction_films
@@ -44,6 +44,7 @@ __all__ = [
     "LabelledPoints",
     "Letters",
     "MoonPhases",
+    "OutlinedCreatures",
     "Points",
     "SwissRoll",
     "Vocabulary",
@@ -62,6 +63,7 @@ __all__ = [
     "load_old_faithful",
     "moon_phases",
     "moons_and_ring",
+    "outlined_creatures",
     "spiral",
     "swiss_roll",
     "two_moons",

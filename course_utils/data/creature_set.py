@@ -8,10 +8,10 @@ from torch import Generator, Tensor
 
 from course_utils.data.creature_attributes import Combination, check_attributes, draw_attributes
 from course_utils.data.creature_captions import caption_creatures
-from course_utils.data.creature_sprites import NUISANCES, draw_nuisances, draw_sprites
+from course_utils.data.creature_sprites import NUISANCES, draw_nuisances, draw_outlines, draw_sprites
 from course_utils.validation import check_count
 
-__all__ = ["Creatures", "creatures"]
+__all__ = ["Creatures", "OutlinedCreatures", "creatures", "outlined_creatures"]
 
 SMALLEST = 16  # pixels: below, eyes and patterns blur
 
@@ -59,11 +59,61 @@ def creatures(
     """
     size = check_count(size, "size", minimum=SMALLEST)
     attributes = _attributes(n_samples, attributes, only, without, generator)
-    nuisances = torch.zeros(len(attributes), len(NUISANCES), device=attributes.device)
-    if vary:
-        nuisances = draw_nuisances(len(attributes), generator=generator).to(attributes.device)
+    nuisances = _nuisances(attributes, vary, generator)
     captions = caption_creatures(attributes, leave_out=leave_out, generator=generator)
     return Creatures(draw_sprites(attributes, nuisances, size), attributes, captions)
+
+
+class OutlinedCreatures(NamedTuple):
+    """Outlines (n, size, size) and images (n, 3, size, size), float32 in [0, 1], pair by pair; attributes (n, 7)."""
+
+    outlines: Tensor
+    images: Tensor
+    attributes: Tensor
+
+
+def outlined_creatures(
+    n_samples: int | None = None,
+    *,
+    attributes: Any = None,
+    only: Combination | Sequence[Combination] | None = None,
+    without: Combination | Sequence[Combination] = (),
+    vary: bool = True,
+    size: int = 24,
+    generator: Generator | None = None,
+) -> OutlinedCreatures:
+    """Draw creatures twice: as lines of black ink on white paper, and as `creatures` draws them, in exact pairs.
+
+    An outline shows size, body, pattern, eyes and horns. Of colour and time of day it shows nothing, nor of what is
+    in the sky: many pictures have the same outline.
+
+    Args:
+        n_samples: as for `creatures`, and so is all that follows.
+        attributes: the attributes to draw.
+        only: which to draw.
+        without: which not to draw.
+        vary: whether place, exact colour, gaze and sky differ.
+        size: height and width, in pixels.
+        generator: source of randomness; in the same state it draws the same creatures for `creatures`.
+
+    Returns:
+        Outlines from 0, ink, to 1, paper; images; attributes.
+
+    Raises:
+        TypeError, ValueError: as `creatures`.
+    """
+    size = check_count(size, "size", minimum=SMALLEST)
+    attributes = _attributes(n_samples, attributes, only, without, generator)
+    nuisances = _nuisances(attributes, vary, generator)
+    outlines, images = (draw(attributes, nuisances, size) for draw in (draw_outlines, draw_sprites))
+    return OutlinedCreatures(outlines, images, attributes)
+
+
+def _nuisances(attributes: Tensor, vary: bool, generator: Generator | None) -> Tensor:
+    """What no attribute says, (n, 20); all 0 if nothing is to vary."""
+    if vary:
+        return draw_nuisances(len(attributes), generator=generator).to(attributes.device)
+    return torch.zeros(len(attributes), len(NUISANCES), device=attributes.device)
 
 
 def _attributes(

@@ -12,7 +12,7 @@ from torch import Generator, Tensor
 
 from course_utils.data.creature_attributes import CREATURE_ATTRIBUTES
 
-__all__ = ["NUISANCES", "draw_nuisances", "draw_sprites"]
+__all__ = ["NUISANCES", "draw_nuisances", "draw_outlines", "draw_sprites"]
 
 NUISANCES = (
     *("star_1_x", "star_1_y", "star_2_x", "star_2_y", "star_3_x", "star_3_y"),
@@ -22,6 +22,7 @@ NUISANCES = (
 
 UNITS = 24  # width and height of a picture
 BLOCK = 256  # pictures drawn at once: their numbers stay in the processor's cache
+LINE = 0.375  # half the width of an ink line, in units
 FAR = 9.0  # where a part is put that is not to be seen, in radii
 
 # One entry for each value of an attribute, in the order of CREATURE_ATTRIBUTES.
@@ -74,6 +75,16 @@ def draw_sprites(attributes: Tensor, nuisances: Tensor, size: int) -> Tensor:
     return torch.cat([_Scene(*block, size).draw() for block in blocks])
 
 
+def draw_outlines(attributes: Tensor, nuisances: Tensor, size: int) -> Tensor:
+    """The lines of the creatures that `draw_sprites` draws: (n, size, size), from 1, paper, to 0, ink.
+
+    Drawn are the edges of body, horns and feet, eyes, pupils and mouth, and the pattern: the middle of each stripe, and
+    a dot for each spot. Colour and background leave no line.
+    """
+    blocks = zip(attributes.split(BLOCK), nuisances.split(BLOCK), strict=True)
+    return torch.cat([_Scene(*block, size).draw_lines() for block in blocks])
+
+
 class _Scene:
     """Pictures that are being painted. Numbers per picture are (n, 1, 1), maps of pixels (n, size, size)."""
 
@@ -92,6 +103,18 @@ class _Scene:
         self.draw_body()
         self.draw_face()
         return self.picture.clamp_(0, 1)
+
+    def draw_lines(self) -> Tensor:
+        self.place_creature()
+        body, horns, feet = self.radius * self.body(), self.radius * self.horns(), self.feet()
+        pattern = torch.minimum(self.inside(self.radius * self.pattern_lines()), self.inside(body))
+        face, lids = self.face_lines()
+        edges = torch.maximum(self.line(_union(body, horns, feet)), self.line(body))
+        return 1 - torch.maximum(torch.maximum(edges, pattern * (1 - lids)), face)
+
+    def line(self, distance: Tensor) -> Tensor:
+        """The share of every pixel that is ink, for a line along the outside of an edge, as the pictures have it."""
+        return self.inside((distance - LINE).abs() - LINE)
 
     def paint(self, colour: Tensor | Sequence[float], share: Tensor) -> None:
         """Cover a share (n, size, size) of every pixel with a colour: (3,), (n, 3) or (n, 3, size, size)."""
@@ -148,11 +171,10 @@ class _Scene:
 
     def draw_body(self) -> None:
         u, v, radius, colour = self.u, self.v, self.radius, self.colour
-        body, horns = radius * self.body(), radius * self.horns()
-        feet = radius * (torch.hypot((u.abs() - 0.42) / 1.25, v - 0.98) - 0.2)
+        body, horns, feet = radius * self.body(), radius * self.horns(), self.feet()
         shadow = 0.16 * radius * (torch.hypot(u / 1.15, (v - 1.1) / 0.16) - 1)
         self.paint(INK, 0.35 * self.inside(shadow))
-        self.paint(INK, self.inside(_union(body, horns, feet) - 0.75))  # the outline
+        self.paint(INK, self.inside(_union(body, horns, feet) - 2 * LINE))  # the outline
         self.paint(IVORY, self.inside(horns))
         self.paint(0.6 * colour, self.inside(feet))
         self.paint(INK, 0.5 * self.inside(body - 0.3) * self.inside(horns))
@@ -169,6 +191,9 @@ class _Scene:
             distance[rows] = shape(self.u[rows], self.v[rows])
         return distance
 
+    def feet(self) -> Tensor:
+        return self.radius * (torch.hypot((self.u.abs() - 0.42) / 1.25, self.v - 0.98) - 0.2)
+
     def horns(self) -> Tensor:
         """Cones that stand on their roots; the picture's left half mirrors the right."""
         root = self.entry(HORN_ROOT, "body", "horns")  # (n, 2)
@@ -181,19 +206,54 @@ class _Scene:
         return cone + self.number((FAR, 0.0, 0.0), "horns")
 
     def pattern(self) -> Tensor:
-        moved = 0.06 * self.nuisance["pattern"]
-        stripes = (torch.remainder(self.v + 0.3 * self.u + moved, 0.62) - 0.31).abs() - 0.14
-        spots = _circles(self.u - moved, self.v, SPOTS)
+        stripes, spots = self.stripes_and_spots()
         striped = self.number((False, True, False), "pattern")
-        return torch.where(striped, stripes, spots) + self.number((FAR, 0.0, 0.0), "pattern")
+        return torch.where(striped, stripes - 0.14, spots) + self.number((FAR, 0.0, 0.0), "pattern")
 
-    def draw_face(self) -> None:
+    def pattern_lines(self) -> Tensor:
+        """Thin stripes, and smaller spots."""
+        stripes, spots = self.stripes_and_spots()
+        striped = self.number((False, True, False), "pattern")
+        lines = torch.where(striped, stripes - LINE / self.radius, spots + 0.06)
+        return lines + self.number((FAR, 0.0, 0.0), "pattern")
+
+    def stripes_and_spots(self) -> tuple[Tensor, Tensor]:
+        """The distance to the middle of the nearest stripe, and that to the nearest spot."""
+        moved = 0.06 * self.nuisance["pattern"]
+        stripes = (torch.remainder(self.v + 0.3 * self.u + moved, 0.62) - 0.31).abs()
+        return stripes, _circles(self.u - moved, self.v, SPOTS)
+
+    def eyes(self) -> tuple[Tensor, list[tuple[Tensor, Tensor]], list[tuple[Tensor, Tensor]]]:
+        """The eyes' radius, and the pixels' places from the middles of the eyes, and of the pupils."""
         u, v, radius = self.u, self.v, self.number(EYE_RADIUS, "eyes")
-        height = self.number(EYE_HEIGHT, "body") + self.number(EYES_LOWER, "eyes")
+        height = self.eye_height()
         offset, hidden = self.number(EYE_OFFSET, "eyes"), self.number((FAR, FAR, 0.0), "eyes")
         eyes = [(u - offset, v - height), (u + offset, v - height), (u, v - height + 0.54 + hidden)]
         angle = math.pi * self.nuisance["gaze"]
-        pupils = [(x - 0.45 * radius * angle.cos(), y - 0.45 * radius * angle.sin()) for x, y in eyes]
+        return (
+            radius,
+            eyes,
+            [(x - 0.45 * radius * angle.cos(), y - 0.45 * radius * angle.sin()) for x, y in eyes],
+        )
+
+    def eye_height(self) -> Tensor:
+        return self.number(EYE_HEIGHT, "body") + self.number(EYES_LOWER, "eyes")
+
+    def smile(self) -> Tensor:
+        below = self.v - (self.eye_height() + self.number(EYE_RADIUS, "eyes"))
+        return torch.maximum((torch.hypot(self.u, below + 0.04) - 0.3).abs() - 0.06, 0.1 - below)
+
+    def face_lines(self) -> tuple[Tensor, Tensor]:
+        """The ink of eyes, pupils and mouth; and the shares that the eyes cover."""
+        radius, eyes, pupils = self.eyes()
+        to_eyes, to_pupils = (_union(*(torch.hypot(x, y) for x, y in places)) for places in (eyes, pupils))
+        rims = self.line(self.radius * (to_eyes - radius))
+        ink = torch.maximum(rims, self.inside(self.radius * (to_pupils - 0.5 * radius)))
+        lids = self.inside(self.radius * (to_eyes - radius) - 2 * LINE)
+        return torch.maximum(ink, self.inside(self.radius * self.smile())), lids
+
+    def draw_face(self) -> None:
+        radius, eyes, pupils = self.eyes()
         glints = [(x + 0.24 * radius, y + 0.24 * radius) for x, y in pupils]
         for colour, share, places, disc in (
             (INK, 0.8, eyes, radius + 0.5 / self.radius),
@@ -203,9 +263,7 @@ class _Scene:
         ):
             distance = _union(*(torch.hypot(x, y) for x, y in places)) - disc
             self.paint(colour, share * self.inside(self.radius * distance))
-        below = v - (height + radius)  # the mouth, a smile
-        smile = torch.maximum((torch.hypot(u, below + 0.04) - 0.3).abs() - 0.06, 0.1 - below)
-        self.paint(INK, 0.9 * self.inside(self.radius * smile))
+        self.paint(INK, 0.9 * self.inside(self.radius * self.smile()))
 
 
 def _union(*distances: Tensor) -> Tensor:

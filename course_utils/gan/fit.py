@@ -148,7 +148,7 @@ def fit_gan(
     with training.threads(1):
         for step in training.steps(n_steps, history, checkpoint=saved, label=label):
             for optimizer, rate in zip(optimizers, rates, strict=True):
-                optimizer.param_groups[0]["lr"] = rate * _share_left(step / n_steps, decay_from)
+                optimizer.param_groups[0]["lr"] = rate * training.line(step / n_steps, decay_from)
             weights = [penalty.at(step, n_steps) for penalty in penalties]
             losses = {}
             for _ in range(n_critic):
@@ -191,11 +191,6 @@ def fit_gan(
     if average is not None:
         generator_network.load_state_dict(averaged.module.state_dict())
     return history
-
-
-def _share_left(done: float, decay_from: float) -> float:
-    """Of the learning rate, when a share of the training is done: 1, then along a line to 0 at the end."""
-    return min(1.0, (1 - done) / (1 - decay_from)) if decay_from < 1 else 1.0
 
 
 def _weighted_sum(

@@ -37,6 +37,8 @@ RECIPES = (
     "gan_mnist",
     "cgan_mnist",
     "text_to_creature",
+    "outline_to_creature",
+    "cyclegan_stripes",
 )
 LICENCE = "MIT, as the code that made them; trained on MNIST, Y. LeCun, C. Cortes, C. Burges, CC BY-SA 3.0"
 CHECKPOINTS = Path("checkpoints")

@@ -42,10 +42,9 @@ class Explorer {
     this.cache = new Map(); // pictures by their words and z
     this.remote = new Remote(model, () => {
       this.silent = true;
-      this.asked = {};
       this.redraw();
     });
-    this.asked = {}; // what each question to Python was for
+    this.asked = {}; // the last question to Python of each kind: it is not asked again in every frame
     this.readModel();
     this.build(el);
     this.listeners = { "change:caption": () => this.follow() };
@@ -111,6 +110,7 @@ class Explorer {
 
   /** Set traits, here and in Python. */
   put(values) {
+    if (this.silent) this.asked = {}; // whatever the learner does is one more try
     this.model.set(values);
     this.model.save_changes();
   }

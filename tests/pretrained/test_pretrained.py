@@ -8,6 +8,7 @@ import torch
 from torch import nn
 
 from course_utils import pretrained, weights
+from course_utils.data import CREATURE_ATTRIBUTES
 from course_utils.pretrained import __main__ as command
 from course_utils.pretrained import making
 from course_utils.pretrained.making import RECIPES, make, recipe
@@ -29,6 +30,16 @@ CARD_KEYS = {
     "steps",
     "stored_as",
 }
+
+
+N_OPTIMIZERS = {
+    "gan_mnist": 2,
+    "cgan_mnist": 2,
+    "text_to_creature": 2,
+    "outline_to_creature": 2,
+    "cyclegan_stripes": 3,
+}  # where there are several players
+N_BEFORE = {"text_to_creature": 1}  # steps of matching before the game
 
 
 # What is stored
@@ -99,6 +110,14 @@ def test_what_the_course_promises():
     apart = [told[f"two {kind} of one digit apart, RMS"] for kind in ("samples", "test images")]
     assert 0.9 < apart[0] / apart[1] < 1.1, "as varied as real digits"
     assert figures["text_to_creature"]["lowest agreement of an attribute, seen"] >= 0.9
+    outlines = figures["outline_to_creature"]
+    assert outlines["lowest agreement of a visible attribute"] >= 0.8
+    assert min(outlines[f"share, {colour}"] for colour in CREATURE_ATTRIBUTES["colour"]) >= 0.1, (
+        "it does choose"
+    )
+    stripes = figures["cyclegan_stripes"]
+    assert min(stripes["to_striped: pattern"], stripes["to_plain: pattern"]) >= 0.95
+    assert stripes["lowest share of a change or a stay"] >= 0.9
 
 
 @pytest.mark.parametrize("name", ["autoencoder_mnist_2d", "autoencoder_mnist_16d"])
@@ -138,10 +157,6 @@ def test_unknown_names():
 
 # How it is made
 
-# Steps of all optimizers together after which two steps of the recipe are done: two players take one each, and
-# text_to_creature has one of matching before the game.
-TWO_STEPS = {"gan_mnist": 4, "cgan_mnist": 4, "text_to_creature": 5}
-
 
 @pytest.fixture
 def quick(monkeypatch):
@@ -169,7 +184,7 @@ def test_interrupted_is_as_uninterrupted(name, tmp_path, quick, monkeypatch, cap
     settings = {"n_steps": 5, "checkpoints": tmp_path / "checkpoints"}
     whole = make(name, folder=tmp_path / "whole", **settings)
     with monkeypatch.context() as patch:
-        stop_after(patch, TWO_STEPS.get(name, 2))
+        stop_after(patch, N_BEFORE.get(name, 0) + 2 * N_OPTIMIZERS.get(name, 1))
         torch.rand(1)  # whatever was drawn before
         assert make(name, folder=tmp_path / "parts", **settings) is None
         assert not (tmp_path / "parts").exists()

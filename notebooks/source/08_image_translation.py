@@ -1,0 +1,632 @@
+# ---
+# jupyter:
+#   kernelspec:
+#     display_name: Python 3 (ipykernel)
+#     language: python
+#     name: python3
+# ---
+
+# %% [markdown] slideshow={"slide_type": "slide"}
+# # Chapter 8: Image translation
+#
+# *Two to three hours alone with the exercises, or two lectures. Sections marked **core** make a first pass; **deeper** ones can wait.*
+#
+# In chapter 7 the condition was a class or a caption. Now it is a whole picture. An outline becomes a coloured creature, a day becomes a night, plain becomes striped. A network that takes a picture
+# and gives another one is called a **translator** here.
+#
+# If there are **pairs**, an outline and the creature that belongs to it, we can compare. That is *pix2pix*. If there are only two heaps of pictures, days here and nights there, nobody can say what one particular day
+# should look like at night. *CycleGAN* learns from that, too, with one more idea: go there and back, and see whether you are where you were.
+#
+# **After this chapter you can**
+# - say what the absolute error makes of a question with many right answers, and prove it;
+# - build a discriminator that judges patches, and say how large they are;
+# - measure what the absolute error and the discriminator each contribute;
+# - train a translator without pairs, and say what is lost without the cycle;
+# - show where a translator hides what it is not allowed to show.
+
+# %% [markdown] slideshow={"slide_type": "skip"}
+# **Notation.** $x$ is a source, $y$ its target, $G$ a translator, $D$ a discriminator. In sections 8.4 to 8.6 there are two sets of pictures, or *domains*, A and B: $G$ goes from A to B, $F$ from B to A, and each
+# domain has its discriminator. The **absolute error** is $|G(x) - y|$, the mean over pixels and channels (L1). The **agreement** of an attribute is the share of pictures in which a judge, the one of chapter 4, sees the
+# value that was asked for.
+
+# %% slideshow={"slide_type": "skip"}
+import tempfile
+from pathlib import Path
+
+import matplotlib.pyplot as plt
+import torch
+from PIL import Image
+
+from course_utils import data, metrics, plots, pretrained, translation
+from course_utils.exercises import ch08
+from course_utils.seeding import seed_everything
+from course_utils.translation import translate
+
+# %% slideshow={"slide_type": "skip"}
+rng = seed_everything(0)
+pairs = data.outlined_creatures(
+    5_000, generator=rng
+)  # outlines (n, 24, 24), images (n, 3, 24, 24), attributes (n, 7)
+test = data.outlined_creatures(1_000, generator=rng)
+judge = metrics.judge("creatures")
+
+# %% [markdown] slideshow={"slide_type": "skip"}
+# ### Three questions before we start
+# From chapter 7. Choose an answer in your head, then put its letter into `.answer("...")`.
+
+# %% slideshow={"slide_type": "skip"}
+ch08.recall_ignored
+
+# %% slideshow={"slide_type": "skip"}
+ch08.recall_ignored.answer(...)
+
+# %% slideshow={"slide_type": "skip"}
+ch08.recall_mismatched
+
+# %% slideshow={"slide_type": "skip"}
+ch08.recall_mismatched.answer(...)
+
+# %% slideshow={"slide_type": "skip"}
+ch08.recall_same_caption
+
+# %% slideshow={"slide_type": "skip"}
+ch08.recall_same_caption.answer(...)
+
+# %% [markdown] slideshow={"slide_type": "slide"}
+# ## 8.1 One outline, many creatures (core)
+# *About 20 minutes.* You will see what an average of right answers looks like, and prove which average it is.
+#
+# Our pairs are exact: the same creature, drawn once in ink and once in colour.
+
+# %% slideshow={"slide_type": "fragment"}
+
+
+def in_colour(outlines):
+    """Grey pictures (n, 24, 24) with three equal channels, to be shown beside coloured ones."""
+    return outlines[:, None].expand(-1, 3, -1, -1)
+
+
+plots.show(
+    plots.plot_images(torch.cat([in_colour(test.outlines[:14]), test.images[:14]]), n_columns=14),
+    alt="Two rows of fourteen pictures. Above, black outlines of creatures on white; below, the same creatures in "
+    "colour, some by day with sun and cloud, some at night with moon and stars.",
+)
+
+# %% [markdown] slideshow={"slide_type": "subslide"}
+# Size, body, pattern, eyes and horns can be read off the ink. The colour cannot, nor the time of day, nor where the sun and the clouds are. So an outline has many right answers.
+#
+# > **Predict.** A translator is trained to be as close as possible to the right answer on average: minimise $\mathbb E\,|G(x) - y|$. There are as many days as nights, and five colours. Which sky will it paint, and which creature?
+#
+# **Derivation.** Fix one outline $x$ and one pixel. Over all creatures with this outline the pixel has some distribution, and the translator must name one number $g$. What does moving $g$ up by a little cost? For each answer $y < g$ the
+# error grows, for each $y > g$ it shrinks:
+#
+# $$\frac{d}{dg}\, \mathbb E\,|g - y| = P(y < g) - P(y > g) .$$
+#
+# This is 0 where as much probability lies below as above: at the **median**. (For the squared error the derivative is $2\,(g - \mathbb E[y])$: there it is the mean.) If the answers are two values with probability ½ each, the derivative is 0
+# everywhere between them: all of that range is equally good.
+
+# %% slideshow={"slide_type": "subslide"}
+sky_day, sky_night, sky_third = 0.9, 0.1, 0.2
+grid = torch.linspace(0, 1, 101)
+answers = {
+    "half day, half night": torch.tensor([sky_day, sky_night]),
+    "two of three at night": torch.tensor([sky_day, sky_night, sky_third]),
+}
+curves = {name: (grid[:, None] - y).abs().mean(1) for name, y in answers.items()}
+for name, y in answers.items():
+    costs = curves[name]
+    best = grid[costs < costs.min() + 1e-6]
+    print(
+        f"{name}: best from {best.min():.2f} to {best.max():.2f}, the mean is {y.mean():.2f}"
+    )  # NBVAL_CHECK_OUTPUT
+
+# %% slideshow={"slide_type": "fragment"}
+_, ax = plt.subplots(figsize=(6, 2.9))
+plots.plot_curves(grid, curves, ax=ax, xlabel="the one answer $g$", ylabel="mean absolute error")
+plots.show(
+    ax,
+    alt="Two curves over the answer g from 0 to 1. With two answers the curve is flat between 0.1 and 0.9. With three "
+    "answers at 0.1, 0.2 and 0.9 it has its lowest point at 0.2.",
+)
+
+# %% [markdown] slideshow={"slide_type": "fragment"}
+# With as many days as nights every sky between the two is as good as any other: the loss does not say which. With three answers the middle one wins, where the mean would be pulled along by the bright one. A median is taken pixel by
+# pixel, and colour by colour. Nobody asks whether the pixels fit together.
+
+# %% [markdown] slideshow={"slide_type": "skip"}
+# ### Exercise 8.1
+# The best single answer under the absolute error.
+
+
+# %% slideshow={"slide_type": "skip"}
+def my_best_under_l1(targets):
+    return ...
+
+
+ch08.best_under_l1.check(my_best_under_l1)
+
+# %% slideshow={"slide_type": "skip"}
+ch08.two_times
+
+# %% slideshow={"slide_type": "skip"}
+ch08.two_times.answer(...)
+
+# %% [markdown] slideshow={"slide_type": "slide"}
+# ## 8.2 A judge of patches (core)
+# *About 25 minutes.* You will measure what one verdict of the discriminator depends on.
+#
+# The translator is a **U-Net**: three times it halves the resolution, then doubles it three times. At each resolution a *bridge* hands over what the first half had there. So a thin line need not squeeze through the 3×3 places at the
+# bottom; it crosses at the top.
+#
+# What can a discriminator add? The error already tells which colours are about right. What it misses is whether things fit together: an edge is sharp, a sky is day *or* night. Much of that can be seen from close up. So the
+# **patch discriminator** gives not one verdict but many, each on a small patch, and the loss is the mean over all patches. It is shown the outline as well (a fourth channel), as in chapter 7: what matters is whether picture and outline fit.
+
+# %% slideshow={"slide_type": "fragment"}
+unet = translation.UNet((24, 24), (3, 24, 24))
+discriminator = translation.patch_discriminator((4, 24, 24))  # the outline and three colours
+seen = translation.joined(test.outlines[:8], test.images[:8])  # (8, 4, 24, 24)
+print("the U-Net makes", tuple(unet(test.outlines[:8]).shape))
+print("verdicts:", tuple(discriminator(seen).shape), "for pictures", tuple(seen.shape))  # NBVAL_CHECK_OUTPUT
+
+# %% [markdown] slideshow={"slide_type": "subslide"}
+# > **Predict.** There are 6×6 verdicts on a picture of 24×24. Does each see 4×4 pixels?
+#
+# Ask the network itself: take one verdict in the middle, and differentiate it with respect to all pixels. Where the derivative is not 0, the verdict depends on the pixel. That square is the **receptive field**.
+
+# %% slideshow={"slide_type": "fragment"}
+
+
+def touched(n_halvings):
+    """Where the middle verdict on a picture of 48×48 depends on the picture, (48, 48)."""
+    network = translation.patch_discriminator((4, 48, 48), n_halvings=n_halvings)
+    x = torch.randn(1, 4, 48, 48, requires_grad=True)
+    verdicts = network(x)[0, 0]
+    verdicts[len(verdicts) // 2, len(verdicts) // 2].backward()
+    return (x.grad[0].abs().sum(0) > 0).float(), network
+
+
+# %% slideshow={"slide_type": "fragment"}
+figure, axes = plt.subplots(1, 3, figsize=(7.2, 2.7))
+for ax, n_halvings in zip(axes, (1, 2, 3), strict=True):
+    where, network = touched(n_halvings)
+    plots.plot_images(where[None], ax=ax, title=f"{n_halvings}: {where.amax(0).sum():.0f} pixels a side")
+    print(n_halvings, "halvings, by the formula:", translation.receptive_field(network))  # NBVAL_CHECK_OUTPUT
+plots.show(
+    figure,
+    alt="Three black squares with a white square inside, growing: with one halving 6 pixels a side, with two 16, "
+    "with three 36.",
+)
+
+# %% [markdown] slideshow={"slide_type": "fragment"}
+# 16 pixels with two halvings: the patches overlap. Neighbouring verdicts are 4 pixels apart, but each sees farther, since the 3×3 convolutions reach out on both sides. The formula counts that, layer by layer (exercise 8.2). The discriminator of
+# the paper on pictures of 256×256 sees 70 pixels.
+
+# %% [markdown] slideshow={"slide_type": "skip"}
+# ### Exercise 8.2
+# The side of a patch from kernels and strides.
+
+
+# %% slideshow={"slide_type": "skip"}
+def my_side_of_patch(layers):
+    return ...
+
+
+ch08.side_of_patch.check(my_side_of_patch)
+
+# %% [markdown] slideshow={"slide_type": "skip"}
+# ### Exercise 8.3
+# What the discriminator is shown.
+
+
+# %% slideshow={"slide_type": "skip"}
+def my_seen_pair(outlines, pictures):
+    return ...
+
+
+ch08.seen_pair.check(my_seen_pair)
+
+# %% slideshow={"slide_type": "skip"}
+ch08.blind_patches
+
+# %% slideshow={"slide_type": "skip"}
+ch08.blind_patches.answer(...)
+
+# %% [markdown] slideshow={"slide_type": "slide"}
+# ## 8.3 Error alone, verdict alone, both (core)
+# *About 35 minutes, one of them computing.* You will train the same U-Net three times, and measure what each term of the loss gives.
+#
+# $$L_G = \underbrace{\lambda\, \mathbb E\,|G(x) - y|}_{\text{close to the answer}} \; + \; \underbrace{\mathbb E\big[\text{loss of the verdict on } (x, G(x))\big]}_{\text{looks real, fits its outline}}$$
+#
+# `translation.fit_pix2pix` alternates one step of $G$ and one of $D$, as in chapter 5. Either term can be switched off by a weight of 0. The verdict's loss is the relativistic one of chapter 6.
+#
+# > **Predict.** For each of *error alone*, *verdict alone* and *both*: how large is the absolute error? How sharp are the pictures? Are there days and nights?
+
+# %% slideshow={"slide_type": "subslide"}
+WEIGHTS = {
+    "error alone": (1.0, 0.0),
+    "verdict alone": (0.0, 1.0),
+    "both": (10.0, 1.0),
+}  # λ, and of the verdict
+ALONE = {"learning_rate": 2e-3, "betas": (0.9, 0.99)}  # Adam against no opponent: with momentum, and quick
+GAME = {"learning_rate": 1e-3, "betas": (0.0, 0.99)}  # and in a game
+SETTINGS = {"loss": "relativistic", "decay_from": 0.5, "average": 0.99}
+translators = {}
+
+# %% slideshow={"slide_type": "fragment"}
+for name, weights in WEIGHTS.items():
+    rng = seed_everything(0)  # the same first weights and mini-batches for all three
+    translators[name] = translation.UNet((24, 24), (3, 24, 24))
+    discriminator = translation.patch_discriminator((4, 24, 24))
+    adam = GAME if weights[1] else ALONE
+    weighted = dict(zip(("l1_weight", "adversarial_weight"), weights, strict=True))
+    data_and_steps = {"source": pairs.outlines, "target": pairs.images, "n_steps": 400, "generator": rng}
+    translation.fit_pix2pix(
+        translators[name], discriminator, **data_and_steps, **weighted, **adam, **SETTINGS
+    )
+
+# %% [markdown] slideshow={"slide_type": "fragment"}
+# These are 400 steps, a few seconds each. A longer training of the third kind is stored: `pretrained.load("outline_to_creature")`. We put it beside them.
+
+# %% slideshow={"slide_type": "subslide"}
+translators["both, stored"] = pretrained.load("outline_to_creature")
+made = {name: translate(network, test.outlines) for name, network in translators.items()}
+rows = [in_colour(test.outlines[:12]), *(pictures[:12] for pictures in made.values()), test.images[:12]]
+plots.show(
+    plots.plot_images(torch.cat(rows), n_columns=12, row_labels=["outline", *made, "truth"]),
+    alt="Six rows of twelve pictures. Outlines; error alone: right shapes, all in one muddy brown under a murky sky with "
+    "two pale suns; verdict alone: noise in the colours of day and night; both: shapes with strong colours under a day "
+    "or a night sky, rough; stored: clean coloured creatures by day or at night; the true creatures, in other colours.",
+)
+
+# %% [markdown] slideshow={"slide_type": "subslide"}
+# Now in numbers. The **sharpness** is the share of steps from a pixel to the one below it that are larger than 0.3. To see whether a picture is *either* day *or* night, look at its upper corners, where the creature never is: how far
+# is their mean brightness from that of the nearest true sky?
+
+# %% slideshow={"slide_type": "fragment"}
+SHOWN = ["size", "body", "pattern", "eyes", "horns"]
+
+
+def sharpness(pictures):
+    """Share of steps from one pixel to the next, downwards, that are above 0.3."""
+    return (pictures.diff(dim=2).abs() > 0.3).double().mean().item()
+
+
+def sky_gap(pictures):
+    """Mean distance of the blue of the upper edge from the nearer one of a typical day and a typical night."""
+    blue = pictures[:, 2, 0].mean(1)  # (n,)
+    day, night = (test.images[test.attributes[:, 6] == time, 2, 0].mean() for time in (0, 1))
+    return torch.minimum((blue - day).abs(), (blue - night).abs()).mean().item()
+
+
+# %% slideshow={"slide_type": "subslide"}
+print(f"{'':>14}{'error':>7}{'sharp':>7}{'sky gap':>9}" + "".join(f"{name:>9}" for name in SHOWN))
+for name, pictures in (made | {"truth": test.images}).items():
+    error = translation.absolute_error(pictures, test.images)
+    agreement = judge.accuracies(pictures, test.attributes)
+    print(f"{name:>14}{error:7.3f}{sharpness(pictures):7.1%}{sky_gap(pictures):9.3f}", end="")
+    print("".join(f"{agreement[attribute]:9.0%}" for attribute in SHOWN))
+
+# %% [markdown] slideshow={"slide_type": "subslide"}
+# Read row by row; this is one seed.
+#
+# - *Error alone* has the smallest error of all, 0.255, and the lowest sharpness, 5.1 %. Its skies are neither day nor night: 0.150 away from the nearer one. The lines are in the right places, and you can count the eyes. The judge can not: it has only ever seen clean
+#   creatures, and on this mud its answers mean little.
+# - *Verdict alone* has found days and nights (0.046), but in 400 steps hardly a creature. $D$ says only "real or not", patch by patch; it takes long until that has led to the right eye in the right place.
+# - *Both* has the lines of the first and the skies of the second, and strong colours. Its error is larger than that of *error alone*: whoever chooses red where the truth is blue pays for it. So the absolute error cannot be the measure here.
+# - *The stored one* is the third, trained on four times as many pairs for 16,000 steps. The outline's attributes are seen in 83 % (eyes, which are small) to 100 %.
+
+# %% [markdown] slideshow={"slide_type": "subslide"}
+# ### Which colour, and why
+# The stored translator paints red ones and blue ones, days and nights. The outline does not tell which. What does it go by?
+
+# %% slideshow={"slide_type": "fragment"}
+seen = judge.predict(made["both, stored"])  # (1000, 7)
+for column, name in ((2, "colour"), (6, "time")):
+    values = data.CREATURE_ATTRIBUTES[name]
+    shares = [f"{value} {(seen[:, column] == i).double().mean():.0%}" for i, value in enumerate(values)]
+    right = (seen[:, column] == test.attributes[:, column]).double().mean()
+    print(f"{name}: {', '.join(shares)}; as in the true picture {right:.0%}, by chance {1 / len(values):.0%}")
+
+# %% [markdown] slideshow={"slide_type": "fragment"}
+# Each colour has about a fifth, as in the data, and is the true one about as often as by chance. It looks like a draw. But there is nothing to draw from: no $z$ goes in, and the same outline gives the same colour every time. The choice hangs on details that have nothing to do with
+# colour, such as where exactly the creature stands.
+
+# %% slideshow={"slide_type": "skip"}
+ch08.one_answer
+
+# %% slideshow={"slide_type": "skip"}
+ch08.one_answer.answer(...)
+
+# %% [markdown] slideshow={"slide_type": "skip"}
+# ### Exercise 8.4
+# The loss of the translator in pix2pix.
+
+
+# %% slideshow={"slide_type": "skip"}
+def my_pix2pix_loss(fake_logits, made, target, l1_weight):
+    return ...
+
+
+ch08.pix2pix_loss.check(my_pix2pix_loss)
+
+# %% [markdown] slideshow={"slide_type": "slide"}
+# ## 8.4 Without pairs: there and back (core)
+# *About 35 minutes, one of them computing.* You will turn days into nights without ever seeing the same creature twice, and then take the cycle away.
+#
+# Set A holds 5,000 creatures by day, set B 5,000 *other* creatures at night. No picture has a partner. A discriminator of B can say whether $G(x)$ looks like a night. But nobody can say whether it is *this* creature's night: $x$ could come out as any
+# creature at all.
+#
+# The idea of CycleGAN: train a second translator $F$ back from B to A, with a discriminator of its own, and ask that the journey there and back changes nothing:
+#
+# $$L_{\text{cycle}} = \mathbb E_{a}\,|F(G(a)) - a| \; + \; \mathbb E_{b}\,|G(F(b)) - b| .$$
+#
+# What $G$ throws away, $F$ cannot bring back. So $G$ had better keep it.
+
+# %% slideshow={"slide_type": "fragment"}
+rng = seed_everything(0)
+days, nights = (data.creatures(5_000, only={"time": time}, generator=rng).images for time in ("day", "night"))
+new_days, new_nights = (
+    data.creatures(1_000, only={"time": time}, generator=rng) for time in ("day", "night")
+)
+G, F = (translation.ResidualTranslator((3, 24, 24)) for _ in range(2))
+unchanged = G(days[:8])
+print("an untrained translator changes nothing:", torch.equal(unchanged, days[:8]))  # NBVAL_CHECK_OUTPUT
+back = F(unchanged)
+print(
+    "cycle loss:", translation.cycle_loss(days[:8], back, nights[:8], G(F(nights[:8]))).item()
+)  # NBVAL_CHECK_OUTPUT
+
+# %% [markdown] slideshow={"slide_type": "subslide"}
+# Our translator is $x + f(x)$, and the last layer of $f$ starts at 0. So training begins with the identity, whose cycle loss is 0, and $f$ only has to learn what must be different. That helps a lot; the cycle loss alone does not ask for it (question `zero_cycle`).
+#
+# > **Predict.** First with the cycle (weight 5), then the same without (weight 0). Does the time of day change in both? What happens to body, eyes and horns?
+
+# %% slideshow={"slide_type": "fragment"}
+
+
+def day_and_night(cycle_weight, n_steps=900):
+    """The translators to the night and to the day."""
+    rng = seed_everything(0)
+    pair = [translation.ResidualTranslator((3, 24, 24)) for _ in range(2)]
+    judges = [translation.patch_discriminator((3, 24, 24)) for _ in range(2)]
+    settings = {"pool_size": 0, "n_steps": n_steps, "cycle_weight": cycle_weight, "generator": rng}
+    translation.fit_cyclegan(*pair, *judges, days, nights, **settings, **GAME, **SETTINGS)
+    return pair
+
+
+with_cycle, without_cycle = day_and_night(5.0), day_and_night(0.0)
+
+
+# %% slideshow={"slide_type": "subslide"}
+def kept(network, pictures, time):
+    """Agreement of each attribute after translation, with the time of day that it should have then."""
+    wanted = pictures.attributes.clone()
+    wanted[:, 6] = time  # 0 is day, 1 night
+    return judge.accuracies(translate(network, pictures.images), wanted)
+
+
+print(f"{'agreement':>26}" + "".join(f"{name:>9}" for name in data.CREATURE_ATTRIBUTES))
+for name, (to_night, to_day) in (("with the cycle", with_cycle), ("without", without_cycle)):
+    for way, shares in (("to night", kept(to_night, new_days, 1)), ("to day", kept(to_day, new_nights, 0))):
+        print(f"{name:>15}, {way:>9}" + "".join(f"{share:9.1%}" for share in shares.values()))
+
+# %% slideshow={"slide_type": "subslide"}
+rows = []
+for to_night, to_day in (with_cycle, without_cycle):
+    night = translate(to_night, new_days.images[:12])
+    rows += [night, translate(to_day, night)]
+names = ["day", "night, with", "and back", "night, without", "and back"]
+plots.show(
+    plots.plot_images(torch.cat([new_days.images[:12], *rows]), n_columns=12, row_labels=names),
+    alt="Five rows of twelve creatures: by day; with the cycle, the same creatures at night, and back by day, hardly "
+    "changed; without the cycle, night pictures in which colours and faces are different or smeared, and what comes "
+    "back is another picture.",
+)
+
+# %% [markdown] slideshow={"slide_type": "subslide"}
+# - The time of day changes in 100 % of the pictures, with the cycle and without. That is all that the discriminators ask for.
+# - **With** the cycle every other attribute is kept in 96.2 % or more. **Without** it, patterns are lost: the judge sees the right one in 71.9 % on the way to the night. Body and eyes suffer too, and what comes back is not the picture that went.
+# - It is not worse than that because $x + f(x)$ starts at the identity, and because nothing pushes it away from there. The start does a part of the cycle's work.
+#
+# This is one seed, too, and a short training. Sun and moon are where they should be, since both hang in the same places of our pictures. Clouds can be seen faintly in some of the nights.
+
+# %% [markdown] slideshow={"slide_type": "skip"}
+# ### Exercise 8.5
+# The cycle loss.
+
+
+# %% slideshow={"slide_type": "skip"}
+def my_cycle_loss(a, a_back, b, b_back):
+    return ...
+
+
+ch08.cycle_loss.check(my_cycle_loss)
+
+# %% slideshow={"slide_type": "skip"}
+ch08.without_the_cycle
+
+# %% slideshow={"slide_type": "skip"}
+ch08.without_the_cycle.answer(...)
+
+# %% slideshow={"slide_type": "skip"}
+ch08.zero_cycle
+
+# %% slideshow={"slide_type": "skip"}
+ch08.zero_cycle.answer(...)
+
+# %% [markdown] slideshow={"slide_type": "subslide"}
+# ### Stripes
+# A longer training is stored: plain creatures to striped ones and back, also without a pair.
+
+# %% slideshow={"slide_type": "fragment"}
+stripes = pretrained.load("cyclegan_stripes")
+plain = data.creatures(1_000, only={"pattern": "plain"}, generator=rng)
+striped = translate(stripes["to_striped"], plain.images)
+wanted = plain.attributes.clone()
+wanted[:, 3] = 1  # striped
+shares = judge.accuracies(striped, wanted)
+print(", ".join(f"{name} {share:.1%}" for name, share in shares.items()))
+rows = [plain.images[:12], striped[:12], translate(stripes["to_plain"], striped[:12])]
+plots.show(
+    plots.plot_images(torch.cat(rows), n_columns=12, row_labels=["plain", "striped", "and back"]),
+    alt="Three rows of twelve creatures: plain; the same with slanted dark stripes on their bodies; and plain again.",
+)
+
+# %% [markdown] slideshow={"slide_type": "slide"}
+# ## 8.5 A message in the tint (deeper)
+# *About 20 minutes.* You will catch a translator hiding what it may not show.
+#
+# Now a task that cannot be solved. Set A: creatures in colour. Set B: *other* creatures as grey pictures. $G$ has to take the colour away, or $D$ will notice. But $F$ has to bring it back, or the cycle loss will.
+#
+# > **Predict.** A truly grey picture does not say which colour the creature had. Five colours: a guess is right in 20 %. What agreement of the colour do you expect after the way to grey and back?
+
+# %% slideshow={"slide_type": "fragment"}
+
+
+def grey(pictures):
+    """The mean of the three channels, three times."""
+    return pictures.mean(1, keepdim=True).expand(-1, 3, -1, -1)
+
+
+rng = seed_everything(0)
+coloured = data.creatures(3_000, generator=rng).images
+greys = grey(data.creatures(3_000, generator=rng).images).contiguous()
+
+
+# %% slideshow={"slide_type": "fragment"}
+to_grey, to_colour = (translation.ResidualTranslator((3, 24, 24)) for _ in range(2))
+judges = [translation.patch_discriminator((3, 24, 24)) for _ in range(2)]
+settings = {"pool_size": 0, "n_steps": 450, "cycle_weight": 5.0, "generator": rng}
+history = translation.fit_cyclegan(
+    to_grey, to_colour, *judges, coloured, greys, **settings, **GAME, **SETTINGS
+)
+
+# %% [markdown] slideshow={"slide_type": "subslide"}
+# To find out where the colour is kept, wash the grey picture before it goes back: replace each pixel's three channels by their mean, so that exactly the tint is gone; or round them to a few levels. And amplify the tint: eight times the difference from the mean, around a
+# middle grey.
+
+# %% slideshow={"slide_type": "fragment"}
+through = translate(to_grey, test.images)
+washed = {
+    "as it came": through,
+    "rounded to 32 levels": (through * 31).round() / 31,
+    "rounded to 4 levels": (through * 3).round() / 3,
+    "without its tint": grey(through),
+    "the true picture, grey": grey(test.images),
+}
+print(f"tint: {(through - grey(through)).abs().mean():.3f} on average; of the coloured pictures", end=" ")
+print(f"{(test.images - grey(test.images)).abs().mean():.3f}")
+for name, pictures in washed.items():
+    returned = translate(to_colour, pictures)
+    error = translation.absolute_error(returned, test.images)
+    colour = judge.accuracies(returned, test.attributes)["colour"]
+    print(f"{name:>24}: back with error {error:.3f}, agreement of the colour {colour:.0%}")
+
+# %% slideshow={"slide_type": "subslide"}
+rows = {
+    "in colour": test.images[:12],
+    "made grey": through[:12],
+    "its tint, 8 times": (0.5 + 8 * (through - grey(through))[:12]).clamp(0, 1),
+    "back": translate(to_colour, through[:12]),
+    "back, washed": translate(to_colour, washed["without its tint"][:12]),
+}
+plots.show(
+    plots.plot_images(torch.cat(list(rows.values())), n_columns=12, row_labels=list(rows)),
+    alt="Five rows of twelve pictures. Coloured creatures; the same nearly grey, with faint tinted dots; the tint "
+    "amplified: strong coloured rims and dot patterns, different for creatures of different colours; the way back, with colours much as "
+    "at first; the way back after washing, in bluish and brownish tones that are alike for all.",
+)
+
+# %% [markdown] slideshow={"slide_type": "subslide"}
+# The pictures look nearly grey, and 78 % come back in the right colour. Take away nothing but the faint tint, which is about a third of what coloured pictures have, and 26 % are left: close to guessing, and to what the translator makes of truly grey pictures, 24 %. So the colour was in the tint.
+#
+# Nobody told the networks to do this. $F$ is trained together with $G$, and learns to read whatever $G$ writes. $D$ objects to a visible tint, so the message becomes faint, and moves into dots and rims. Rounding to 32 levels does not hurt this one yet, rounding to 4 does, at the price
+# of a poorer picture. In large networks the message can be fainter than the eye can see (Chu and others, 2017).
+#
+# Two lessons. A small cycle loss does not prove that the content was kept *visibly*. And to test a translator, wash its pictures before you send them back.
+
+# %% [markdown] slideshow={"slide_type": "skip"}
+# ### Exercise 8.6
+# Rounding to a few levels.
+
+
+# %% slideshow={"slide_type": "skip"}
+def my_quantised(x, n_levels):
+    return ...
+
+
+ch08.quantised.check(my_quantised)
+
+# %% slideshow={"slide_type": "skip"}
+ch08.hidden_message
+
+# %% slideshow={"slide_type": "skip"}
+ch08.hidden_message.answer(...)
+
+# %% [markdown] slideshow={"slide_type": "slide"}
+# ## 8.6 Your own two folders (core)
+# *About 15 minutes.* You will run the same code on pictures from files.
+#
+# All you need is two folders of pictures: summer and winter, apples and oranges, sketches and photos. `data.load_image_folder` cuts out the middle square and scales it. Here we write two tiny folders first, 60 pictures each, so that the cell runs anywhere. Put
+# your own paths in their place.
+
+# %% slideshow={"slide_type": "fragment"}
+folders = {name: Path(tempfile.mkdtemp()) / name for name in ("plain", "spotted")}
+for pattern, folder in folders.items():
+    folder.mkdir()
+    for i, picture in enumerate(data.creatures(60, only={"pattern": pattern}, size=48, generator=rng).images):
+        pixels = (255 * picture.permute(1, 2, 0)).round().byte().numpy()
+        Image.fromarray(pixels).save(folder / f"{i:02}.png")
+
+# %% slideshow={"slide_type": "subslide"}
+SIZE = 32  # a multiple of 4; larger pictures take longer
+a, b = (data.load_image_folder(folder, SIZE).images for folder in folders.values())
+there, back = (translation.ResidualTranslator((3, SIZE, SIZE)) for _ in range(2))
+judges = [translation.patch_discriminator((3, SIZE, SIZE)) for _ in range(2)]
+history = translation.fit_cyclegan(
+    there, back, *judges, a, b, n_steps=20, cycle_weight=5.0, loss="relativistic", generator=rng
+)
+print("read", tuple(a.shape), "and", tuple(b.shape))  # NBVAL_CHECK_OUTPUT
+moved = translation.absolute_error(translate(there, a), a)
+print(f"after 20 steps the pictures have moved: {moved > 0}")  # NBVAL_CHECK_OUTPUT
+
+# %% [markdown] slideshow={"slide_type": "fragment"}
+# Twenty steps show that it runs, not what it can do: section 8.4 took 900, on 5,000 pictures of each side. What to watch with your own pictures:
+#
+# - **Pictures side by side, the same ones at regular times.** The losses do not tell (chapter 5).
+# - **Is something in the sets that you did not mean?** If all winters were taken with another camera, the translator learns the camera.
+# - **Shapes.** $x + f(x)$ repaints well; it is poor at moving things. Apples to oranges, yes; cats to dogs, no.
+# - **With pairs**, use `fit_pix2pix`: two folders with the same file names in the same order, and a check that the pairs are pairs.
+
+# %% [markdown] slideshow={"slide_type": "slide"}
+# ## Wrap-up
+#
+# | | pix2pix | CycleGAN |
+# |---|---|---|
+# | needs | pairs | two sets |
+# | what holds the content | the absolute error to the answer | the cycle, and a start at the identity |
+# | what makes it look real | a discriminator of patches, shown source and picture | one of patches for each domain |
+# | where several answers are right | chooses one, by details that mean nothing | the same, and may hide the other information |
+# | what to measure | agreement of what the source shows, sharpness, error | the wanted change, all that should stay, the way back washed |
+#
+# - Under the absolute error the best single answer is a median, pixel by pixel; between two equally frequent answers everything is as good.
+# - The verdict alone says what looks real, the error alone what is right on average. Together they choose.
+# - A discriminator never sees what the picture was before. That it stays the same picture must come from somewhere else.
+# - A small cycle loss proves that information survived, not that it is where you see it.
+#
+# **What comes next.** A model without an opponent again, and with an exact likelihood: chapter 9 draws pixel after pixel.
+
+# %% [markdown] slideshow={"slide_type": "skip"}
+# ### Questions to think about
+# 1. The U-Net gets no $z$. If you add one as further channels of the input, what stops the translator from ignoring it? What would you have to add to the loss?
+# 2. In section 8.3 the learning rate and Adam's momentum differ between the rows. What would a fair comparison have to do?
+# 3. Build a pair of translators whose cycle loss is 0 and which exchange red and blue on the way. Would the discriminators notice?
+# 4. If you add noise to $G(a)$ before it goes to $F$ during training, what happens to the hidden message? And to the cycle loss?
+#
+# ### References
+# - P. Isola, J.-Y. Zhu, T. Zhou, A. Efros (2017), [Image-to-image translation with conditional adversarial networks](https://arxiv.org/abs/1611.07004): pix2pix.
+# - J.-Y. Zhu, T. Park, P. Isola, A. Efros (2017), [Unpaired image-to-image translation using cycle-consistent adversarial networks](https://arxiv.org/abs/1703.10593): CycleGAN.
+# - O. Ronneberger, P. Fischer, T. Brox (2015), [U-Net](https://arxiv.org/abs/1505.04597).
+# - A. Shrivastava and others (2017), [Learning from simulated and unsupervised images](https://arxiv.org/abs/1612.07828): the pool of earlier fakes.
+# - C. Chu, A. Zhmoginov, M. Sandler (2017), [CycleGAN, a master of steganography](https://arxiv.org/abs/1712.02950): the hidden message.
+# - J.-Y. Zhu and others (2017), [Toward multimodal image-to-image translation](https://arxiv.org/abs/1711.11586): many answers for one picture.
