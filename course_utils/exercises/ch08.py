@@ -692,7 +692,7 @@ hidden_message = Question(
     "hidden_message",
     chapter=CHAPTER,
     text="Colour to grey and back: a creature often gets its own colour again, although its grey picture has hardly "
-    "any. With the tint of each region averaged away, it gets a colour by chance. Where was its colour kept?",
+    "any. With the tint taken out of every pixel, it gets a colour by chance. Where was its colour kept?",
     choices={
         "a": (
             "In the weights of the second translator",
@@ -700,10 +700,10 @@ hidden_message = Question(
         ),
         "b": (
             "In the shape of the creature",
-            "The shape is the same after the averaging, and yet the colour is lost.",
+            "The shape is the same without the tint, and yet the colour is lost.",
         ),
         "c": (
-            "In a faint tint of the grey picture, which the averaging takes away",
+            "In a faint tint of the grey picture",
             "The cycle loss pays for information, and the discriminator does not object if it is faint enough.",
             True,
         ),
