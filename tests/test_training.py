@@ -728,3 +728,9 @@ def test_threads_are_as_before_afterwards():
         assert torch.get_num_threads() == 3
     with pytest.raises(ValueError, match="number must be at least 1, got 0"), training.threads(0):
         pass
+
+
+def test_a_rate_that_falls_along_a_line():
+    assert [training.line(done, 0.5) for done in (0, 0.3, 0.5, 0.75, 1)] == [1, 1, 1, 0.5, 0]
+    assert [training.line(done, 0) for done in (0, 0.25, 1)] == [1, 0.75, 0]
+    assert [training.line(done, 1.0) for done in (0, 0.5, 1)] == [1, 1, 1]
