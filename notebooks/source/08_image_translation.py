@@ -120,7 +120,7 @@ for name, y in answers.items():
         f"{name}: best from {best.min():.2f} to {best.max():.2f}, the mean is {y.mean():.2f}"
     )  # NBVAL_CHECK_OUTPUT
 
-# %% slideshow={"slide_type": "fragment"}
+# %% slideshow={"slide_type": "subslide"}
 _, ax = plt.subplots(figsize=(6, 2.9))
 plots.plot_curves(grid, curves, ax=ax, xlabel="the one answer $g$", ylabel="mean absolute error")
 plots.show(
@@ -185,7 +185,7 @@ def touched(n_halvings):
     return (x.grad[0].abs().sum(0) > 0).float(), network
 
 
-# %% slideshow={"slide_type": "fragment"}
+# %% slideshow={"slide_type": "subslide"}
 figure, axes = plt.subplots(1, 3, figsize=(7.2, 2.7))
 for ax, n_halvings in zip(axes, (1, 2, 3), strict=True):
     where, network = touched(n_halvings)
