@@ -529,7 +529,7 @@ recall_ignored = Question(
     text="A conditional generator gets a label, its discriminator does not. What does the generator make of the label?",
     choices={
         "a": (
-            "Nothing: pictures that look real please this discriminator, whatever the label",
+            "Nothing that can be relied on",
             "No gradient asks for agreement, so there is none, beyond chance.",
             True,
         ),
@@ -578,30 +578,29 @@ recall_same_caption = Question(
             "They can move the picture a little. But the same words, too, should give many pictures.",
         ),
         "c": (
-            "The discriminator's noise",
-            "The discriminator draws nothing, and takes no part once the generator is trained.",
+            "The GRU, which reads the same caption in another way each time",
+            "The same words give the same numbers. It draws nothing.",
         ),
     },
 )
 two_times = Question(
     "two_times",
     chapter=CHAPTER,
-    text="Half of all creatures are drawn by day, half at night, and an outline does not show which. Under the "
+    text="Two of three creatures are drawn at night, one by day, and an outline does not show which. Under the "
     "absolute error alone, which sky is the best answer?",
     choices={
         "a": (
-            "Only a day sky or only a night sky",
-            "One of them is right half of the time, and costs as much as anything in between.",
+            "The night sky",
+            "Each step away from it gains where the truth is a day, in one of three, and loses in two of three.",
+            True,
         ),
         "b": (
-            "Exactly the average of both",
-            "That is so under the squared error. Under the absolute error it is no better than the two ends.",
+            "A sky that is one third of the way from night to day",
+            "That is the mean, the best answer under the squared error.",
         ),
         "c": (
-            "Any value between the two: they all cost the same on average",
-            "Each step away from one is a step towards the other. So small things decide, and what comes out is "
-            "neither.",
-            True,
+            "Any sky between the two: they all cost the same on average",
+            "That is so if days and nights are equally frequent. Here each step towards the night pays.",
         ),
     },
 )
@@ -616,7 +615,7 @@ one_answer = Question(
             "There is nothing to draw from: no z goes in. The same outline gets the same colour each time.",
         ),
         "b": (
-            "No: it depends on the outline, on details that have nothing to do with colour",
+            "No: it depends on the outline alone, though in the data the outline has nothing to do with the colour",
             "It is a function. Taken over many outlines the colours may look like draws; for one outline there is one.",
             True,
         ),
@@ -640,8 +639,8 @@ blind_patches = Question(
             "Texture of that size is well within a patch.",
         ),
         "c": (
-            "A sky that is night on the left and day on the right, if it changes smoothly",
-            "Each patch is plausible. That they do not fit together shows only in a larger one.",
+            "A sun in the left corner and another one in the right",
+            "Each patch is plausible: a sun fits into it. That there are two shows only in a larger one.",
             True,
         ),
     },
@@ -691,20 +690,20 @@ zero_cycle = Question(
 hidden_message = Question(
     "hidden_message",
     chapter=CHAPTER,
-    text="Colour to grey and back: a creature often gets its own colour again, although its grey picture has hardly "
-    "any. With the tint taken out of every pixel, it gets a colour by chance. Where was its colour kept?",
+    text="A CycleGAN from photos to maps brings its photos back almost perfectly. How do you find out whether the maps "
+    "hide something?",
     choices={
         "a": (
-            "In the weights of the second translator",
-            "The weights are the same for all pictures; the colours differ from one to the next.",
+            "Look whether the cycle loss is small",
+            "It is small in either case: it cannot tell what is seen from what is hidden.",
         ),
         "b": (
-            "In the shape of the creature",
-            "The shape is the same without the tint, and yet the colour is lost.",
+            "Look closely at the maps",
+            "The message can be fainter than the eye can see.",
         ),
         "c": (
-            "In a faint tint of the grey picture",
-            "The cycle loss pays for information, and the discriminator does not object if it is faint enough.",
+            "Blur or round the maps a little, send them back, and compare",
+            "What was hidden in faint details does not survive the washing. What the map shows does.",
             True,
         ),
     },

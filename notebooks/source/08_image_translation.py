@@ -27,7 +27,7 @@
 # %% [markdown] slideshow={"slide_type": "skip"}
 # **Notation.** $x$ is a source, $y$ its target, $G$ a translator, $D$ a discriminator. In sections 8.4 to 8.6 there are two sets of pictures, or *domains*, A and B: $G$ goes from A to B, $F$ from B to A, and each
 # domain has its discriminator. The **absolute error** is $|G(x) - y|$, the mean over pixels and channels (L1). The **agreement** of an attribute is the share of pictures in which a judge, the one of chapter 4, sees the
-# value that was asked for.
+# value that it should have.
 
 # %% slideshow={"slide_type": "skip"}
 import tempfile
@@ -96,14 +96,15 @@ plots.show(
 # Size, body, pattern, eyes and horns can be read off the ink. The colour cannot, nor the time of day, nor where the sun and the clouds are. So an outline has many right answers.
 #
 # > **Predict.** A translator is trained to be as close as possible to the right answer on average: minimise $\mathbb E\,|G(x) - y|$. There are as many days as nights, and five colours. Which sky will it paint, and which creature?
-#
+
+# %% [markdown] slideshow={"slide_type": "subslide"}
 # **Derivation.** Fix one outline $x$ and one pixel. Over all creatures with this outline the pixel has some distribution, and the translator must name one number $g$. What does moving $g$ up by a little cost? For each answer $y < g$ the
 # error grows, for each $y > g$ it shrinks:
 #
 # $$\frac{d}{dg}\, \mathbb E\,|g - y| = P(y < g) - P(y > g) .$$
 #
-# This is 0 where as much probability lies below as above: at the **median**. (For the squared error the derivative is $2\,(g - \mathbb E[y])$: there it is the mean.) If the answers are two values with probability ½ each, the derivative is 0
-# everywhere between them: all of that range is equally good.
+# This holds wherever no answer lies exactly at $g$. As $g$ grows, the slope can only grow: it begins at -1 and ends at +1. The cost is lowest where it turns from negative to positive: at the **median**, with at most half of the probability below and at most half above. (For the squared error the derivative is $2\,(g - \mathbb E[y])$:
+# there it is the mean.) If the answers are two values with probability ½ each, the slope is 0 everywhere between them: all of that range is equally good. With three answers it jumps from -⅓ to +⅓ at the middle one.
 
 # %% slideshow={"slide_type": "subslide"}
 sky_day, sky_night, sky_third = 0.9, 0.1, 0.2
@@ -135,7 +136,7 @@ plots.show(
 
 # %% [markdown] slideshow={"slide_type": "skip"}
 # ### Exercise 8.1
-# The best single answer under the absolute error.
+# `targets` (n, height, width), n odd, are the right answers to one outline, all equally frequent. Return the one image (height, width) with the smallest mean absolute error.
 
 
 # %% slideshow={"slide_type": "skip"}
@@ -198,12 +199,12 @@ plots.show(
 )
 
 # %% [markdown] slideshow={"slide_type": "fragment"}
-# 16 pixels with two halvings: the patches overlap. Neighbouring verdicts are 4 pixels apart, but each sees farther, since the 3×3 convolutions reach out on both sides. The formula counts that, layer by layer (exercise 8.2). The discriminator of
-# the paper on pictures of 256×256 sees 70 pixels.
+# 16 pixels with two halvings: the patches overlap. Neighbouring verdicts are 4 pixels apart, but each sees farther, since the 3×3 convolutions reach out on both sides. A halving is a `PixelUnshuffle` (chapter 5's `PixelShuffle` backwards: each block of 2×2 pixels becomes channels), which counts as kernel 2 with stride 2, and then a 3×3 convolution. So the
+# layers are (2, 2), (3, 1), (2, 2), (3, 1), (1, 1); your function of exercise 8.2 should give 16. The discriminator of pix2pix (Isola and others, 2017), for pictures of 256×256, sees 70 pixels.
 
 # %% [markdown] slideshow={"slide_type": "skip"}
 # ### Exercise 8.2
-# The side of a patch from kernels and strides.
+# `layers` is a list of (kernel, stride), the first next to the image, such as `[(4, 2), (4, 2), (4, 1)]`. Return the side, in pixels, of the patch that one verdict sees.
 
 
 # %% slideshow={"slide_type": "skip"}
@@ -215,7 +216,7 @@ ch08.side_of_patch.check(my_side_of_patch)
 
 # %% [markdown] slideshow={"slide_type": "skip"}
 # ### Exercise 8.3
-# What the discriminator is shown.
+# From `outlines` (batch, height, width) and `pictures` (batch, 3, height, width) make one tensor (batch, 4, height, width), the outline first.
 
 
 # %% slideshow={"slide_type": "skip"}
@@ -274,13 +275,14 @@ rows = [in_colour(test.outlines[:12]), *(pictures[:12] for pictures in made.valu
 plots.show(
     plots.plot_images(torch.cat(rows), n_columns=12, row_labels=["outline", *made, "truth"]),
     alt="Six rows of twelve pictures. Outlines; error alone: right shapes, all in one muddy brown under a murky sky with "
-    "two pale suns; verdict alone: noise in the colours of day and night; both: shapes with strong colours under a day "
-    "or a night sky, rough; stored: clean coloured creatures by day or at night; the true creatures, in other colours.",
+    "two pale suns; verdict alone: noise in the colours of day and night; both: rough shapes in patches of strong "
+    "colours, with suns or moons in both corners; stored: creatures in mostly one colour by day or at night, six of "
+    "them with two suns or two moons; the true creatures, in other colours.",
 )
 
 # %% [markdown] slideshow={"slide_type": "subslide"}
-# Now in numbers. The **sharpness** is the share of steps from a pixel to the one below it that are larger than 0.3. To see whether a picture is *either* day *or* night, look at its upper corners, where the creature never is: how far
-# is their mean brightness from that of the nearest true sky?
+# Now in numbers. The **sharpness** is the share of steps from a pixel to the one below it that are larger than 0.3. To see whether a picture is *either* day *or* night, look at its top row of pixels, where the creature hardly ever is: how far
+# is its mean blue from that of a typical day or a typical night, whichever is nearer?
 
 # %% slideshow={"slide_type": "fragment"}
 SHOWN = ["size", "body", "pattern", "eyes", "horns"]
@@ -307,13 +309,13 @@ for name, pictures in (made | {"truth": test.images}).items():
     print("".join(f"{agreement[attribute]:9.0%}" for attribute in SHOWN))
 
 # %% [markdown] slideshow={"slide_type": "subslide"}
-# Read row by row; this is one seed.
+# Read row by row. This is one seed, and learning rate and momentum are not the same in all rows. Sharpness cannot tell an edge from noise. By chance the judge would be right in 50 % (size) and 33 % (the others); it has only ever seen clean creatures, so be careful with its numbers in the first three rows.
 #
-# - *Error alone* has the smallest error of all, 0.255, and the lowest sharpness, 5.1 %. Its skies are neither day nor night: 0.150 away from the nearer one. The lines are in the right places, and you can count the eyes. The judge can not: it has only ever seen clean
-#   creatures, and on this mud its answers mean little.
+# - *Error alone* has the smallest error of all, 0.255, and the lowest sharpness, 5.1 %. Its skies are neither day nor night: 0.150 away from the nearer one. The lines are in the right places, and in the large plain ones you can count the eyes, though the judge hardly can.
 # - *Verdict alone* has found days and nights (0.046), but in 400 steps hardly a creature. $D$ says only "real or not", patch by patch; it takes long until that has led to the right eye in the right place.
-# - *Both* has the lines of the first and the skies of the second, and strong colours. Its error is larger than that of *error alone*: whoever chooses red where the truth is blue pays for it. So the absolute error cannot be the measure here.
+# - *Both* has skies nearly as clear as the second row, and strong colours. Pattern, eyes and horns are read better than with either term alone, size and body a little worse than with the error alone. Its error is larger: whoever chooses red where the truth is blue pays for it. So the absolute error cannot be the measure here.
 # - *The stored one* is the third, trained on four times as many pairs for 16,000 steps. The outline's attributes are seen in 83 % (eyes, which are small) to 100 %.
+# - *Look at the sky.* In half of the stored pictures shown there are two suns or two moons. An outline does not show on which side the sun hangs, so the error likes some of it on both sides. And a patch of 16 pixels never sees both corners: each patch is plausible, the picture is not.
 
 # %% [markdown] slideshow={"slide_type": "subslide"}
 # ### Which colour, and why
@@ -327,9 +329,12 @@ for column, name in ((2, "colour"), (6, "time")):
     right = (seen[:, column] == test.attributes[:, column]).double().mean()
     print(f"{name}: {', '.join(shares)}; as in the true picture {right:.0%}, by chance {1 / len(values):.0%}")
 
-# %% [markdown] slideshow={"slide_type": "fragment"}
-# Each colour has about a fifth, as in the data, and is the true one about as often as by chance. It looks like a draw. But there is nothing to draw from: no $z$ goes in, and the same outline gives the same colour every time. The choice hangs on details that have nothing to do with
-# colour, such as where exactly the creature stands.
+# %% slideshow={"slide_type": "subslide"}
+outlined_pattern, painted = test.attributes[:, 3], seen[:, 2]
+for value, name in enumerate(data.CREATURE_ATTRIBUTES["pattern"]):
+    print(f"{name}: pink {(painted[outlined_pattern == value] == 4).double().mean():.0%}")
+moved = judge.predict(translate(translators["both, stored"], test.outlines.roll(1, 2)))[:, 2]
+print(f"outline moved one pixel to the right, the same colour: {(moved == painted).double().mean():.0%}")
 
 # %% slideshow={"slide_type": "skip"}
 ch08.one_answer
@@ -337,9 +342,13 @@ ch08.one_answer
 # %% slideshow={"slide_type": "skip"}
 ch08.one_answer.answer(...)
 
+# %% [markdown] slideshow={"slide_type": "fragment"}
+# Over all outlines each colour has about a fifth, and is the true one about as often as by chance. It looks like a draw. It is none: no $z$ goes in, and the same outline gives the same colour every time. The choice hangs on what the outline shows, although in the data that has nothing to do with the colour: half of the spotted
+# creatures become pink, and hardly any of the plain ones. Small things count as well: move the outline one pixel sideways, and about half of the creatures change colour.
+
 # %% [markdown] slideshow={"slide_type": "skip"}
 # ### Exercise 8.4
-# The loss of the translator in pix2pix.
+# The loss of the translator as in the paper: the *non-saturating* loss of chapter 5 (not the relativistic one used above) of `fake_logits` (batch, 1, rows, columns), one for each patch, plus `l1_weight` times the mean absolute error of `made` and `target`. One number.
 
 
 # %% slideshow={"slide_type": "skip"}
@@ -360,9 +369,13 @@ ch08.pix2pix_loss.check(my_pix2pix_loss)
 #
 # $$L_{\text{cycle}} = \mathbb E_{a}\,|F(G(a)) - a| \; + \; \mathbb E_{b}\,|G(F(b)) - b| .$$
 #
-# What $G$ throws away, $F$ cannot bring back. So $G$ had better keep it.
+# What $G$ throws away, $F$ cannot bring back. So $G$ had better keep it. All in all the translators minimise
+#
+# $$L = L_{\text{verdict}}(G, D_B) + L_{\text{verdict}}(F, D_A) + \lambda\, L_{\text{cycle}},$$
+#
+# and $\lambda$ is the *cycle weight*. (The paper can add an **identity loss**, $|F(a) - a| + |G(b) - b|$: what is on the right side already shall stay. It also shows $D$ a **pool** of earlier fakes. We need neither here, so `pool_size` is 0.)
 
-# %% slideshow={"slide_type": "fragment"}
+# %% slideshow={"slide_type": "subslide"}
 rng = seed_everything(0)
 days, nights = (data.creatures(5_000, only={"time": time}, generator=rng).images for time in ("day", "night"))
 new_days, new_nights = (
@@ -376,8 +389,14 @@ print(
     "cycle loss:", translation.cycle_loss(days[:8], back, nights[:8], G(F(nights[:8]))).item()
 )  # NBVAL_CHECK_OUTPUT
 
+# %% slideshow={"slide_type": "skip"}
+ch08.without_the_cycle
+
+# %% slideshow={"slide_type": "skip"}
+ch08.without_the_cycle.answer(...)
+
 # %% [markdown] slideshow={"slide_type": "subslide"}
-# Our translator is $x + f(x)$, and the last layer of $f$ starts at 0. So training begins with the identity, whose cycle loss is 0, and $f$ only has to learn what must be different. That helps a lot; the cycle loss alone does not ask for it (question `zero_cycle`).
+# Our translator is $x + f(x)$, and the last layer of $f$ starts at 0. So training begins with the identity, whose cycle loss is 0, and $f$ only has to learn what must be different. That should help; the cycle loss alone does not ask for it (question `zero_cycle`).
 #
 # > **Predict.** First with the cycle (weight 5), then the same without (weight 0). Does the time of day change in both? What happens to body, eyes and horns?
 
@@ -418,21 +437,21 @@ for to_night, to_day in (with_cycle, without_cycle):
 names = ["day", "night, with", "and back", "night, without", "and back"]
 plots.show(
     plots.plot_images(torch.cat([new_days.images[:12], *rows]), n_columns=12, row_labels=names),
-    alt="Five rows of twelve creatures: by day; with the cycle, the same creatures at night, and back by day, hardly "
-    "changed; without the cycle, night pictures in which colours and faces are different or smeared, and what comes "
-    "back is another picture.",
+    alt="Five rows of twelve creatures: by day; with the cycle, the same creatures at night, most with a dark red cloud, "
+    "and back by day, hardly changed; without the cycle, night pictures with smeared eyes and faded patterns, and "
+    "on the way back pale pictures with speckled suns.",
 )
 
 # %% [markdown] slideshow={"slide_type": "subslide"}
 # - The time of day changes in 100 % of the pictures, with the cycle and without. That is all that the discriminators ask for.
 # - **With** the cycle every other attribute is kept in 96.2 % or more. **Without** it, patterns are lost: the judge sees the right one in 71.9 % on the way to the night. Body and eyes suffer too, and what comes back is not the picture that went.
-# - It is not worse than that because $x + f(x)$ starts at the identity, and because nothing pushes it away from there. The start does a part of the cycle's work.
+# - Why is it not worse? Probably because $x + f(x)$ starts at the identity, and the discriminators ask for no change but the time of day. We have not measured that: it would take a translator that starts elsewhere.
 #
-# This is one seed, too, and a short training. Sun and moon are where they should be, since both hang in the same places of our pictures. Clouds can be seen faintly in some of the nights.
+# This is one seed, too, and a short training. Sun and moon are where they should be, since both hang in the same places of our pictures. In most of the nights you can see the cloud, dark red, where a real night has none. It can be of use to $F$, which has to paint it again (section 8.5).
 
 # %% [markdown] slideshow={"slide_type": "skip"}
 # ### Exercise 8.5
-# The cycle loss.
+# Images `a` and `b`, and what came back, `a_back` and `b_back`: the mean absolute error of each domain, added. One number.
 
 
 # %% slideshow={"slide_type": "skip"}
@@ -441,12 +460,6 @@ def my_cycle_loss(a, a_back, b, b_back):
 
 
 ch08.cycle_loss.check(my_cycle_loss)
-
-# %% slideshow={"slide_type": "skip"}
-ch08.without_the_cycle
-
-# %% slideshow={"slide_type": "skip"}
-ch08.without_the_cycle.answer(...)
 
 # %% slideshow={"slide_type": "skip"}
 ch08.zero_cycle
@@ -472,13 +485,16 @@ plots.show(
     alt="Three rows of twelve creatures: plain; the same with slanted dark stripes on their bodies; and plain again.",
 )
 
+# %% [markdown] slideshow={"slide_type": "fragment"}
+# Stripes appear in nearly all, and everything else stays (one seed, 6,000 steps; both ways are on the card). On the way back from striped to plain and on to striped again, the stripes have to be guessed, or remembered. Section 8.5 asks how that can be.
+
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## 8.5 A message in the tint (deeper)
 # *About 20 minutes.* You will catch a translator hiding what it may not show.
 #
-# Now a task that cannot be solved. Set A: creatures in colour. Set B: *other* creatures as grey pictures. $G$ has to take the colour away, or $D$ will notice. But $F$ has to bring it back, or the cycle loss will.
+# Now a task that looks impossible. Set A: creatures in colour. Set B: *other* creatures as grey pictures. $G$ has to take the colour away, or $D$ will notice. But $F$ has to bring it back, or the cycle loss will.
 #
-# > **Predict.** A truly grey picture does not say which colour the creature had. Five colours: a guess is right in 20 %. What agreement of the colour do you expect after the way to grey and back?
+# > **Predict.** A guess among five colours is right in 20 %. A truly grey picture says a little more: yellow and pink are light, green and red dark. What agreement of the colour do you expect after the way to grey and back? And if every trace of tint is taken out first?
 
 # %% slideshow={"slide_type": "fragment"}
 
@@ -532,13 +548,15 @@ rows = {
 }
 plots.show(
     plots.plot_images(torch.cat(list(rows.values())), n_columns=12, row_labels=list(rows)),
-    alt="Five rows of twelve pictures. Coloured creatures; the same nearly grey, with faint tinted dots; the tint "
-    "amplified: strong coloured rims and dot patterns, different for creatures of different colours; the way back, with colours much as "
-    "at first; the way back after washing, in bluish and brownish tones that are alike for all.",
+    alt="Five rows of twelve pictures. Coloured creatures; the same, nearly grey, one creature still plainly green; the "
+    "tint amplified: strong coloured rims and dot patterns; the way back: skies as at first, some creatures in their "
+    "own colour, others in orange or bluish tones; the way back after washing: greyish blue and sand by day, orange "
+    "brown at night, whatever the creature was.",
 )
 
 # %% [markdown] slideshow={"slide_type": "subslide"}
-# The pictures look nearly grey, and 78 % come back in the right colour. Take away nothing but the faint tint, which is about a third of what coloured pictures have, and 26 % are left: close to guessing, and to what the translator makes of truly grey pictures, 24 %. So the colour was in the tint.
+# 78 % come back in the right colour. Take away nothing but the tint, which is a bit more than a third of what coloured pictures have, and 26 % are left. Of truly grey pictures this translator makes 24 %. Guessing gives 20 %. So this $F$ reads the colour in the tint. It could have read something from how light a creature is, but
+# the tint was easier. It is not a perfect hiding place: a green creature is still green to the eye. This is one seed and a short training.
 #
 # Nobody told the networks to do this. $F$ is trained together with $G$, and learns to read whatever $G$ writes. $D$ objects to a visible tint, so the message becomes faint, and moves into dots and rims. Rounding to 32 levels does not hurt this one yet, rounding to 4 does, at the price
 # of a poorer picture. In large networks the message can be fainter than the eye can see (Chu and others, 2017).
@@ -547,7 +565,7 @@ plots.show(
 
 # %% [markdown] slideshow={"slide_type": "skip"}
 # ### Exercise 8.6
-# Rounding to a few levels.
+# Round `x` in [0, 1] to the nearest of `n_levels` evenly spaced values, the first 0 and the last 1. Same shape.
 
 
 # %% slideshow={"slide_type": "skip"}
@@ -584,7 +602,7 @@ a, b = (data.load_image_folder(folder, SIZE).images for folder in folders.values
 there, back = (translation.ResidualTranslator((3, SIZE, SIZE)) for _ in range(2))
 judges = [translation.patch_discriminator((3, SIZE, SIZE)) for _ in range(2)]
 history = translation.fit_cyclegan(
-    there, back, *judges, a, b, n_steps=20, cycle_weight=5.0, loss="relativistic", generator=rng
+    there, back, *judges, a, b, n_steps=20, cycle_weight=5.0, pool_size=0, generator=rng, **GAME, **SETTINGS
 )
 print("read", tuple(a.shape), "and", tuple(b.shape))  # NBVAL_CHECK_OUTPUT
 moved = translation.absolute_error(translate(there, a), a)
@@ -595,7 +613,7 @@ print(f"after 20 steps the pictures have moved: {moved > 0}")  # NBVAL_CHECK_OUT
 #
 # - **Pictures side by side, the same ones at regular times.** The losses do not tell (chapter 5).
 # - **Is something in the sets that you did not mean?** If all winters were taken with another camera, the translator learns the camera.
-# - **Shapes.** $x + f(x)$ repaints well; it is poor at moving things. Apples to oranges, yes; cats to dogs, no.
+# - **Shapes.** $x + f(x)$ repaints well; it is poor at moving things. The authors of CycleGAN report good oranges from apples, and failures with dogs and cats.
 # - **With pairs**, use `fit_pix2pix`: two folders with the same file names in the same order, and a check that the pairs are pairs.
 
 # %% [markdown] slideshow={"slide_type": "slide"}
@@ -606,11 +624,11 @@ print(f"after 20 steps the pictures have moved: {moved > 0}")  # NBVAL_CHECK_OUT
 # | needs | pairs | two sets |
 # | what holds the content | the absolute error to the answer | the cycle, and a start at the identity |
 # | what makes it look real | a discriminator of patches, shown source and picture | one of patches for each domain |
-# | where several answers are right | chooses one, by details that mean nothing | the same, and may hide the other information |
+# | where several answers are right | chooses one, always the same for the same source | the same, and may hide the other information |
 # | what to measure | agreement of what the source shows, sharpness, error | the wanted change, all that should stay, the way back washed |
 #
 # - Under the absolute error the best single answer is a median, pixel by pixel; between two equally frequent answers everything is as good.
-# - The verdict alone says what looks real, the error alone what is right on average. Together they choose.
+# - The error alone gives a median, the verdict alone what looks real. Together, in our run, they chose.
 # - A discriminator never sees what the picture was before. That it stays the same picture must come from somewhere else.
 # - A small cycle loss proves that information survived, not that it is where you see it.
 #
