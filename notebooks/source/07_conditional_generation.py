@@ -17,7 +17,7 @@
 # What is asked for is called the **condition** $c$: a digit, a list of attributes, a sentence. The question of the course becomes: what is $p(x \mid c)$, and how do I draw from it?
 #
 # **After this chapter you can**
-# - say why a network that is trained to give the one right answer gives an answer that is never right;
+# - say why a network that is trained to give the one right answer may give an answer that is never right;
 # - derive what a discriminator must be shown so that the generator listens, and show what happens if it is not;
 # - tell a discriminator its condition in three ways, and measure which differences are real;
 # - measure agreement, quality and variety, and say which of them a cheat would pass;
@@ -101,24 +101,10 @@ with training.threads(1):  # on numbers this small a second thread costs more th
 seed_everything(0)
 G = gan.ConditionalGenerator(mlp([2 + 3, 64, 64, 2], activation=nn.LeakyReLU), 2, OneHot((3,)))
 D = gan.ConcatDiscriminator(mlp([2 + 3, 64, 64, 64, 1], activation=nn.LeakyReLU), OneHot((3,)))
-settings = {
-    "batch_size": 256,
-    "learning_rate": 2e-3,
-    "betas": (0.5, 0.99),
-    "decay_from": 0.5,
-    "average": 0.99,
-}
-friction = [gan.Penalty("r1_and_r2", 0.05)]  # with a relativistic loss, the best of chapter 6
+game = {"loss": "relativistic", "penalties": [gan.Penalty("r1_and_r2", 0.05)]}  # the best of chapter 6
+pace = {"learning_rate": 2e-3, "betas": (0.5, 0.99), "decay_from": 0.5, "average": 0.99}
 history = gan.fit_gan(
-    G,
-    D,
-    points,
-    conditions=kinds,
-    n_steps=1_200,
-    loss="relativistic",
-    penalties=friction,
-    generator=rng,
-    **settings,
+    G, D, points, conditions=kinds, n_steps=1_200, batch_size=256, generator=rng, **game, **pace
 )
 
 # %% slideshow={"slide_type": "subslide"}
@@ -154,10 +140,10 @@ for name, x, c in (("regressor", answers, torch.arange(3)), ("generator", made, 
     print(f"{name}: distance to the nearest real point of that part: {listed}")
 
 # %% [markdown] slideshow={"slide_type": "subslide"}
-# The crosses are the means of their parts, because the mean is what a squared error asks for (chapter 0, the junction). No point of the ring lies near the middle of the ring. It is not a matter of a larger network or of more training:
-# a function gives one answer to one question, and here no single answer is right.
+# The crosses are the means of their parts, because the mean is what a squared error asks for (chapter 0, the junction). No point of the ring lies near the middle of the ring. It is not a matter of a larger network or of more training: under the
+# squared error the best single answer is the mean, and here the mean is not an answer.
 #
-# The generator has a second input, $z$. For the same $c$ it gives as many answers as there are $z$. So from here on every model of this chapter is a function of both.
+# The generator has a second input, $z$, and a loss that does not ask for the mean. Both are needed: with the squared error it would ignore $z$ (the coin of chapter 0). It is not perfect: some of its ring points lie between the clusters. From here on every model of this chapter is a function of $c$ and $z$.
 
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## 7.2 Who has to be told (core)
@@ -204,14 +190,14 @@ plots.show(
 )
 
 # %% [markdown] slideshow={"slide_type": "subslide"}
-# The pictures are digits, and they have nothing to do with the question. Why?
+# Some of the pictures are digits already, but which digit has nothing to do with the question. Why?
 #
 # **Derivation.** Let $p(c)$ be how often each digit is asked for, the same for data and fakes. A discriminator that sees $x$ alone meets two densities,
 #
 # $$p(x) = \sum_c p(c)\, p(x \mid c), \qquad q(x) = \sum_c p(c)\, q(x \mid c),$$
 #
-# and the game of chapter 5 makes $q(x) = p(x)$, nothing else. Take any generator for which that holds, and deal its pictures out to the ten digits anew, in any way that keeps the sum. The discriminator's loss does not change. So it has no slope towards
-# the right way of dealing.
+# and the game of chapter 5 makes $q(x) = p(x)$, nothing else. Take any generator for which that holds, and deal its pictures out to the ten digits anew, in any way that keeps the sum. Neither player's loss changes by it. So no gradient leads the
+# generator to the right way of dealing.
 #
 # If $D$ sees the pair, the two densities are $p(c)\,p(x \mid c)$ and $p(c)\,q(x \mid c)$, over pairs. The best discriminator is again the first over the sum of both,
 #
@@ -233,7 +219,7 @@ print(
 )  # NBVAL_CHECK_OUTPUT
 
 # %% [markdown] slideshow={"slide_type": "subslide"}
-# One half everywhere: a discriminator that sees pictures alone is content. The one that sees pairs knows each wrong pair for certain. Now train the same generator against a discriminator that is told.
+# One half everywhere: a discriminator that sees pictures alone is content. The one that sees pairs knows each wrong pair for certain. Now train the same generator against a discriminator that is told, for 600 steps instead of 200. (More steps would not help the first one: after 600 it has 10 to 11 %, see the table in section 7.3.)
 
 # %% slideshow={"slide_type": "fragment"}
 seed_everything(0)
@@ -278,7 +264,7 @@ ch07.ignored_condition.answer(...)
 #
 # $$a^*(x, c) = \log \frac{p(x \mid c)}{q(x \mid c)} = \underbrace{\log \frac{p(x)}{q(x)}}_{\text{is it real?}} + \underbrace{\log \frac{p(c \mid x)}{q(c \mid x)}}_{\text{does it fit?}} .$$
 #
-# Two questions, added. A classifier whose last layer is linear has $\log p(c \mid x) = v_c \cdot \varphi(x) - \log Z(x)$, so the second term is a difference of two such expressions: $e_c \cdot \varphi(x)$ plus something without $c$, which goes into the first.
+# Two questions, added. Let a classifier with a linear last layer read the real pictures, $\log p(c \mid x) = v_c \cdot \varphi(x) - \log Z(x)$, and a second one with the same features the fakes, with $w_c$ and $Z'$. Then the second term is $(v_c - w_c) \cdot \varphi(x)$ plus something without $c$. So $e_c = v_c - w_c$, and $\psi \cdot \varphi(x)$ stands for the rest. That one $\varphi$ can do all this is an assumption.
 
 # %% [markdown] slideshow={"slide_type": "subslide"}
 # > **Check** the split, with numbers: any two tables $p(x \mid c)$ and $q(x \mid c)$ will do.
@@ -294,7 +280,7 @@ print(f"largest difference below 1e-12: {bool(largest < 1e-12)}")  # NBVAL_CHECK
 # %% [markdown] slideshow={"slide_type": "subslide"}
 # ### Real pictures under wrong labels
 # There is a second trick. The discriminator's fakes teach it at first what a bad picture is, not what a wrong pair is. So give it wrong pairs that *look* perfect: **real pictures with the condition of another one**. They count as fakes,
-# half of all fakes (Reed and others, 2016):
+# half of all fakes (Reed and others, 2016). $c'$ is the condition of another picture of the batch; where both are equal the pair is left out:
 #
 # $$L_D = -\mathbb E\big[\log D(x, c)\big] - \tfrac12\, \mathbb E\big[\log(1 - D(G(z, c), c))\big] - \tfrac12\, \mathbb E\big[\log(1 - D(x, c'))\big].$$
 #
@@ -319,8 +305,8 @@ print(f"{'test images':>34}:  {real['agreement']:5.1%}                 {real['ap
 # Read it slowly.
 # - *Not told*: about 10 %, three times. That is guessing. And its samples of one "digit" are farther apart than real ones, since they are all digits.
 # - All three ways of telling work. With right pairs only, projection agrees most, 93 to 94 %, and is nearly as varied as the test images. Joining a one-hot label is as varied, and agrees in 86 or 87 %. The embedded label has lost almost half of the variety, with every seed.
-# - **Wrong pairs** lift all of them to 99 % and more. Is that good? The judge reads only 96 % of the *real* digits right. Samples that are easier to read than real ones are not a draw from $p(x \mid c)$: they are the plain cases. The last column says the same. Variety fell in nearly
-#   every row, from 0.225 to 0.202 with projection, from 0.23 to 0.18 with joined labels.
+# - **Wrong pairs** lift all of them to 99 % and more. Is that good? The judge reads only 96 % of the *real* digits right. Samples that are easier to read than real ones are not a draw from $p(x \mid c)$: they are probably the plain cases. The last column says the same. Variety fell for all three ways (for the
+#   embedded label with two of three seeds), from 0.225 to 0.202 with projection, from 0.23 to 0.18 with joined labels.
 #
 # Is projection the best of the three? Here, at this size, after 600 steps. Rates and widths were chosen for none of them in particular, and a longer training may well change the order.
 
@@ -352,9 +338,9 @@ ch07.mismatched_price.answer(...)
 
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## 7.4 A cheat that always agrees (core)
-# *About 20 minutes.* You will measure a stored model beside a cheat, and find the measure that the cheat cannot pass.
+# *About 20 minutes.* You will measure a stored model beside a cheat, and find the measures that the cheat cannot pass.
 #
-# The stored generator draws 28×28 digits. It is the pair of networks above, trained for 12,000 steps. Beside it we put a cheat: a "generator" that knows one real picture of each digit by heart, and hands it out whenever that digit is asked for.
+# The stored generator draws 28×28 digits. It is of the same kind as the projection pair above, larger, without wrong pairs, trained for 12,000 steps. Beside it we put a cheat: a "generator" that knows one real picture of each digit by heart, and hands it out whenever that digit is asked for.
 #
 # > **Predict.** Which of these does the cheat pass: agreement, Fréchet distance, distance of two samples of one digit?
 
@@ -381,7 +367,7 @@ print(
 # %% [markdown] slideshow={"slide_type": "fragment"}
 # The cheat passes the first measure with full marks. The other two unmask it: more than a hundred floors, and two of its samples of one digit do not differ at all. So agreement is never enough. Put a measure of variety beside it.
 #
-# The stored generator comes close to the test images in all three. One floor is what another draw of real digits has. The GAN of chapter 5, the same pair of networks without a condition, is at 4.3 floors (its card).
+# The stored generator comes close to the test images in all three. One floor is what another draw of real digits has. By their cards the GAN of chapter 5, the same networks without a condition, is at 4.3 floors, and this one at 1.8. Neither the Fréchet distance nor variety looks at the question, though: that is why agreement stays in the table.
 
 # %% [markdown] slideshow={"slide_type": "subslide"}
 # ### A classifier that has never seen a real digit
@@ -399,7 +385,7 @@ for trained_on in ("trained on 60,000 samples", "trained on the training images"
     print(f"for 1,000 steps, {trained_on}: {figure:.1%} (from the card)")
 
 # %% [markdown] slideshow={"slide_type": "fragment"}
-# A classifier that has met no real digit at all reads 98.4 % of them, where one that was trained on 60,000 real ones reads 99.2 %. What is missing in the samples costs it those 0.8 percentage points. From the cheat's ten pictures there is not much to learn.
+# A classifier that has met no real digit at all reads 98.4 % of them, where one that was trained on 60,000 real ones reads 99.2 %. What is missing in the samples, what is drawn badly, and labels that do not fit may each cost a part of those 0.8 percentage points. The cheat's ten pictures, however often repeated, teach it to read about half of the digits.
 
 # %% slideshow={"slide_type": "subslide"}
 plots.show(
@@ -418,7 +404,7 @@ plots.show(
 )
 
 # %% [markdown] slideshow={"slide_type": "fragment"}
-# Each row has one $z$. Nobody told the generator to use $z$ for the hand and $c$ for the digit. The digit is fixed by $c$, so the variety that is left, slant, width, thickness of the stroke, has to come from $z$, and it is cheaper to draw it in the same way for
+# Each row has one $z$. Nobody told the generator to use $z$ for the hand and $c$ for the digit. The digit is fixed by $c$, so the variety that is left, slant, width, thickness of the stroke, has to come from $z$, and it may be cheaper to draw it in the same way for
 # all ten digits. The conditional VAE of section 4.8 did the same.
 
 # %% slideshow={"slide_type": "skip"}
@@ -431,7 +417,7 @@ ch07.one_per_class.answer(...)
 # ## 7.5 The fingerprint of an upsampling layer (deeper)
 # *About 15 minutes.* You will count how often each pixel is painted, and find the pattern in pictures.
 #
-# Every generator of images makes a large picture from a small one. The DCGAN of chapter 5 does it by **transposed convolutions**: each pixel of the small picture stamps a copy of the kernel into the large one, `stride` pixels from the next stamp, and where stamps overlap they add
+# Every generator of images makes a large picture from a small one. DCGAN (Radford and others, 2016) does it by **transposed convolutions**: each pixel of the small picture stamps a copy of the kernel into the large one, `stride` pixels from the next stamp, and where stamps overlap they add
 # up. With a stride of 2, how many stamps reach a pixel?
 #
 # > **Predict.** Kernel 3, stride 2. Does every pixel get the same number of stamps? And with kernel 4?
@@ -455,10 +441,10 @@ plots.show(
 )
 
 # %% [markdown] slideshow={"slide_type": "subslide"}
-# With kernel 3 some pixels get four stamps and their neighbours one or two: a chessboard, whatever the picture is. With kernel 4 the inside is even, because 2 divides 4. That is why DCGAN's authors' code has 4, and it is the usual advice (Odena and others, 2016).
+# With kernel 3 some pixels get four stamps and their neighbours one or two: a chessboard, whatever the picture is. With kernel 4 the inside is even, because 2 divides 4.
 #
 # But a count is not a picture. The weights are not all ones: a kernel of 4 with stride 2 is four kernels of 2×2, one for each kind of pixel, and random weights make them differ. **PixelShuffle** also has four independent kernels, one for each of the four pixels it makes from one. Only
-# *repeat each pixel, then convolve* treats all pixels alike. The measure: `metrics.checkerboard` is the amplitude of all patterns that repeat every two pixels, as a share of the standard deviation of the pixels; 0 if there is none, 1 if there is nothing else.
+# *repeat each pixel, then convolve* uses one kernel at all pixels of the large picture, so that a flat area stays flat (Odena and others, 2016). The measure: `metrics.checkerboard` is the amplitude of all patterns that repeat every two pixels, in the same way all over the picture, as a share of the standard deviation of the pixels; 0 if there is none, 1 if there is nothing else.
 
 # %% slideshow={"slide_type": "subslide"}
 UPSAMPLINGS = {
@@ -520,8 +506,8 @@ plots.show(
 )
 
 # %% [markdown] slideshow={"slide_type": "fragment"}
-# Untrained, the first three have strong patterns, kernel 4 no less than kernel 3. *Repeat, convolve* has next to none. After 150 steps all are near the moons' own 0.009, and kernel 3 has kept most. So: the count of stamps says what equal weights would do. Random weights make patterns of their own with any of the first three, and
-# training takes away what the loss can see.
+# Untrained, the first three have strong patterns, kernel 4 no less than kernel 3. *Repeat, convolve* has next to none. After 150 steps kernel 4 and PixelShuffle have about what the moons have themselves, and kernel 3 keeps two to four times as much. So: the count of stamps says what equal weights would do. Random weights make patterns of
+# their own with any of the first three, and training takes away much of what the loss can see.
 #
 # In a GAN the loss sees a pattern if $D$ does. What is left in the stored models?
 
@@ -534,7 +520,7 @@ for name, pictures in {
     print(f"{name:>32}: checkerboard {metrics.checkerboard(pictures):.4f}")
 
 # %% [markdown] slideshow={"slide_type": "fragment"}
-# Hardly more than in real digits. (Those have a little of it by chance: few pixels, sharp edges.) Their discriminators saw it, and it is gone.
+# Hardly more than in real digits. (Those have a little of it by chance: few pixels, sharp edges.) We have not measured these two before their training; the painters with PixelShuffle began at 0.4 to 0.6.
 
 # %% [markdown] slideshow={"slide_type": "skip"}
 # ### Exercise 7.5
@@ -604,7 +590,8 @@ for name, encoder in (("bag of words", bag), ("GRU", gru)):
 #
 # $$L = -\frac1n \sum_i \log \frac{\exp s(x_i, c_i)}{\sum_j \exp s(x_i, c_j)},$$
 #
-# averaged with the same loss in which each caption looks for its picture. Its best score is $\log \frac{p(x, c)}{p(x)\,p(c)} = \log \frac{p(c \mid x)}{p(c)}$ up to a constant: the second term of section 7.3 again, *does it fit?*
+# averaged with the same loss in which each caption looks for its picture. Its best score is $\log \frac{p(c \mid x)}{p(c)}$ up to a constant: given $x_i$, one caption was
+# drawn from $p(c \mid x_i)$ and the others from $p(c)$, so number $j$ is the right one with a probability proportional to $p(c_j \mid x_i)/p(c_j)$. That is the second term of section 7.3 for a generator that ignores its condition, $q(c \mid x) = p(c)$: *does it fit?*
 
 # %% slideshow={"slide_type": "subslide"}
 found = {}
@@ -628,7 +615,7 @@ plots.show(
 )
 
 # %% [markdown] slideshow={"slide_type": "fragment"}
-# Nobody said what "red" is. To pick the right caption out of 128 there is no way around finding out. The bag of words learns faster, and after 150 steps it is ahead of the GRU: it need not learn first that the order hardly matters. For these captions a bag would do; the stored model below has a GRU, which can also read
+# Nobody said what "red" is. To pick the right caption out of 128 there is no way around finding out. The bag of words learns faster, and after 150 steps it is ahead of the GRU, which is still rising: perhaps because it need not learn first that the order hardly matters. For these captions a bag would do; the stored model below has a GRU, which can also read
 # sentences where the order counts. Neither can come to 100 %: captions that leave much out fit several of the 128 pictures.
 
 # %% [markdown] slideshow={"slide_type": "skip"}
@@ -677,7 +664,9 @@ plots.show(
 )
 
 # %% [markdown] slideshow={"slide_type": "subslide"}
-# The words are followed. But along a row the words are the same and $z$ is not, so what a caption leaves open should vary: the first caption says nothing about the pattern, the fourth nothing about size, pattern, eyes and horns, the last nothing at all. Measure it.
+# Colour, body and time of day are followed; eyes and patterns are hard to make out, and some skies have two suns, or none. The fifth row is no creature at all: a caption that leaves out all seven attributes has the probability $0.15^7$, about two in a million, so the training most likely held none.
+#
+# And along a row $z$ differs, so what a caption leaves open should vary. Measure it.
 
 # %% slideshow={"slide_type": "subslide"}
 creature_judge = metrics.judge("creatures")
@@ -699,9 +688,10 @@ for name, text in open_captions.items():
     seen_in(text, name)
 
 # %% [markdown] slideshow={"slide_type": "fragment"}
-# In the data a colour that is not named is each of the five in a fifth of the pictures, and day and night are equally frequent. The model has its favourites. This is the mode dropping of chapter 6, one caption at a time, and no measure of agreement sees it, because those ask only about what was said.
+# In the data a colour that is not named is each of the five in a fifth of the pictures, and day and night are equally frequent. A red creature has no horns or one, each in half of them (two horns never occur with red, so that 0 % is right). But the model has its favourites. This is the mode dropping of chapter 6, one caption at a time, and no measure of agreement sees it, because those ask
+# only about what was said.
 #
-# A possible reason: nearly every caption occurs once in the training, so the discriminator hardly ever has two pictures of one caption before it, and nothing shows it the lack of variety. And wrong pairs reward the plain cases (section 7.3).
+# A possible reason: nearly every caption probably occurs only once in the training, so the discriminator hardly ever has two pictures of one caption before it, and nothing shows it the lack of variety. And wrong pairs reward the plain cases (section 7.3).
 
 # %% [markdown] slideshow={"slide_type": "subslide"}
 # ### In your hands
@@ -733,10 +723,10 @@ for kind, combinations in which.items():
     print(f"{kind:>17}:" + "".join(f"{share:9.1%}" for share in shares.values()) + f"{every:12.1%}")
 
 # %% [markdown] slideshow={"slide_type": "subslide"}
-# What was seen in the training works: every attribute agrees in 94 % and more, all seven at once in about nine of ten pictures. Of the unseen combinations, colours with horns or eyes come out a little less well: all seven in about four of five. Bodies are another matter: a square creature at night, or a triangular one with spots, often gets another body or pattern. Colour is the same number in
-# every pixel of the creature, and the network can change it without touching anything else. A body and the sky behind it share an edge, and meet in the same pixels.
+# What was seen in the training works: every attribute agrees in 94 % and more, all seven at once in about nine of ten pictures. Of the unseen combinations, those of a colour come out less well: all seven in about four of five. The colour itself is always right; horns and eyes are what gets lost. Those of a body are another matter: a square creature at night, or a triangular one with spots, often gets another body or
+# pattern. A likely reason: the discriminator never met a real square at night, so to it such a picture looks fake, whatever the caption says.
 #
-# That is an explanation after the fact. The fact is the table: composition is not a property that a model has or lacks, it is a number for each pair of attributes. Chapter 4's conditional VAE, which was told the attributes themselves, was worst in the same place (its card).
+# The fact is the table: composition is not a property that a model has or lacks, it is a number for each combination. (Each row here mixes two pairs; section 4.9 measured them one by one.) Chapter 4's conditional VAE, which was told the attributes themselves, was worst in the same place (its card).
 
 # %% [markdown] slideshow={"slide_type": "subslide"}
 # ### Between two captions
@@ -780,8 +770,8 @@ plots.show(
 )
 
 # %% [markdown] slideshow={"slide_type": "subslide"}
-# The first two rows hold the same words in another order, so a bag of words could not tell them apart. The GRU does, a little. The judge must name one of its five colours, and for something between red and blue it mostly says pink. The third row settles for one of its two statements. The last is no sentence, and gets what its three words ask for. The
-# model has no way to say "that cannot be": it was never asked for anything that did not exist, and a GAN has no $p(x \mid c)$ to look up (chapter 0).
+# The first two rows hold the same words in another order, so a bag of words could not tell them apart. The GRU does, a little. The judge must name one of its five colours, and for something between red and blue it mostly says pink. The third row shows small horns. The last is no sentence; it comes out reddish, and at night. The model cannot say "that cannot be". For that it would have to know how
+# probable a caption is, $p(c)$, and it has learned nothing of that: whatever 96 numbers come in, a picture comes out.
 
 # %% slideshow={"slide_type": "skip"}
 ch07.held_out
@@ -792,7 +782,7 @@ ch07.held_out.answer(...)
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## Wrap-up
 #
-# - A question with many right answers needs a model with a random input. A squared error gives the mean of the answers, which need not be one.
+# - A question with many right answers needs a model with a random input, and a loss that allows different answers. A squared error gives the mean of the answers, which need not be one.
 # - The generator listens if its judge does: $D$ must see the pair $(x, c)$. A discriminator that sees $x$ alone is content with any way of dealing the pictures out.
 # - The best logit has two terms: is it real, does it fit. Projection writes them down; matching trains the second one without any generator.
 # - Real pictures under wrong conditions teach $D$ what a wrong pair is. Look at what that costs in variety.
@@ -806,12 +796,13 @@ ch07.held_out.answer(...)
 # ### Questions to think about
 # 1. The derivation of section 7.2 needs the same $p(c)$ for data and fakes. What does $D$ learn if the fakes are asked for each digit equally often, and the data have twice as many 1s?
 # 2. Could the condition be left out of the generator, and given to the discriminator only?
-# 3. The captions leave attributes out with a probability of 15 %. What would the model do with "a creature" if they never did?
+# 3. "A creature" gives blotches. With which probability of leaving an attribute out would one caption in a thousand be "a creature"? What would the model lose by it?
 # 4. The judge of creatures was trained with attributes. Is it fair to measure a model that never saw them with it?
 #
 # ### References
 # - M. Mirza and S. Osindero (2014), [Conditional generative adversarial nets](https://arxiv.org/abs/1411.1784).
 # - S. Reed and others (2016), [Generative adversarial text to image synthesis](https://arxiv.org/abs/1605.05396): wrong pairs as fakes.
+# - A. Radford, L. Metz and S. Chintala (2016), [Unsupervised representation learning with DCGANs](https://arxiv.org/abs/1511.06434).
 # - T. Miyato and M. Koyama (2018), [cGANs with projection discriminator](https://arxiv.org/abs/1802.05637).
 # - A. Odena, V. Dumoulin and C. Olah (2016), [Deconvolution and checkerboard artifacts](https://distill.pub/2016/deconv-checkerboard/).
 # - S. Ravuri and O. Vinyals (2019), [Classification accuracy score for conditional generative models](https://arxiv.org/abs/1905.10887).
