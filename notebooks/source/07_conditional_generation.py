@@ -101,7 +101,10 @@ with training.threads(1):  # on numbers this small a second thread costs more th
 seed_everything(0)
 G = gan.ConditionalGenerator(mlp([2 + 3, 64, 64, 2], activation=nn.LeakyReLU), 2, OneHot((3,)))
 D = gan.ConcatDiscriminator(mlp([2 + 3, 64, 64, 64, 1], activation=nn.LeakyReLU), OneHot((3,)))
-game = {"loss": "relativistic", "penalties": [gan.Penalty("r1_and_r2", 0.05)]}  # the best of chapter 6
+game = {
+    "loss": "relativistic",
+    "penalties": [gan.Penalty("r1_and_r2", 0.05)],
+}  # what chapter 6 trained longest
 pace = {"learning_rate": 2e-3, "betas": (0.5, 0.99), "decay_from": 0.5, "average": 0.99}
 history = gan.fit_gan(
     G, D, points, conditions=kinds, n_steps=1_200, batch_size=256, generator=rng, **game, **pace
@@ -185,8 +188,8 @@ def rows_of_digits(G):
 
 plots.show(
     rows_of_digits(deaf),
-    alt="Ten rows of twelve generated digits, most of them legible. The row label says which digit was "
-    "asked for; the digits in each row are all kinds, whatever was asked.",
+    alt="Ten rows of twelve generated pictures, some of them digits, many only half-formed. The row label says which "
+    "digit was asked for; each row holds all kinds, whatever was asked.",
 )
 
 # %% [markdown] slideshow={"slide_type": "subslide"}
@@ -658,9 +661,9 @@ print("\n".join(f"{number}  {text}" for number, text in enumerate(texts, start=1
 pictures_of = painter_G.sample(vocabulary.encode(texts).repeat_interleave(8, 0), generator=rng)
 plots.show(
     plots.plot_images(pictures_of, n_columns=8, row_labels=[str(number) for number in range(1, 6)]),
-    alt="Five rows of eight generated creatures, each row from one caption with eight z. The first four rows "
-    "show what their captions say, and the creatures in a row look much alike; the last row, from "
-    "'a creature', is green blotches.",
+    alt="Five rows of eight generated creatures, each row from one caption with eight z. The first four rows have the "
+    "colour, body and time of day of their captions, and the creatures in a row look much alike; some skies have two "
+    "suns, or none. The last row, from 'a creature', is green blotches.",
 )
 
 # %% [markdown] slideshow={"slide_type": "subslide"}
@@ -730,12 +733,12 @@ for kind, combinations in which.items():
 
 # %% [markdown] slideshow={"slide_type": "subslide"}
 # ### Between two captions
-# The generator does not see words, it sees 96 numbers. So there is something halfway between two captions. Each row has one $z$.
+# The generator does not see words, it sees 96 numbers. So there is something halfway between two captions. Both ends are combinations that occur in the training. Each row has one $z$.
 
 # %% slideshow={"slide_type": "fragment"}
 ends = [
-    "a large red round creature with one eye and two horns, by day",
-    "a small blue square creature with three eyes and no horns, at night",
+    "a large red round creature with one eye and no horns, by day",
+    "a small blue triangular creature with two eyes and no horns, at night",
 ]
 with torch.no_grad():
     start, end = painter_G.condition(vocabulary.encode(ends))
@@ -744,7 +747,8 @@ with torch.no_grad():
     between = torch.cat([painter_G.from_numbers(row.expand(11, -1), path) for row in z])
 plots.show(
     plots.plot_images(between, n_columns=11, row_labels=["z 1", "z 2", "z 3"]),
-    alt="Three rows of eleven creatures, from a large red round one by day to a small blue square one at night.",
+    alt="Three rows of eleven creatures, from a large red one by day to a small blue one at night; the sky and the colour "
+    "change gradually, and pictures in the middle are blurred.",
 )
 
 # %% [markdown] slideshow={"slide_type": "subslide"}
