@@ -37,6 +37,7 @@ import matplotlib.pyplot as plt
 import torch
 from sklearn.decomposition import PCA
 from sklearn.linear_model import LogisticRegression
+from threadpoolctl import threadpool_limits
 from torch import nn
 
 from course_utils import autoencoders, data, metrics, mixtures, plots, pretrained, training, widgets
@@ -187,8 +188,8 @@ ch02.pca_reconstruction.check(my_pca_reconstruction)
 deep = autoencoders.mlp_autoencoder((28, 28), latent_dim=2, hidden=(400, 200, 100))
 start_output_at(deep.decoder, images.mean(0))  # a bias that the sigmoid turns into the mean image
 optimizer = torch.optim.Adam(deep.parameters(), lr=2e-3, fused=True)
-batches = training.batches(images, 256, generator=generator)
-history, n_steps = History(), 700
+batches = training.batches(images, 128, generator=generator)
+history, n_steps = History(), 900
 
 with training.threads(1):  # with tensors this small one thread beats two
     for step in training.steps(n_steps, history):
@@ -338,7 +339,7 @@ for m in dims:
     error["PCA"].append(squared_error(test_images, flat.view_as(test_images)).mean())
     model = by_dim[m] = autoencoders.mlp_autoencoder((28, 28), m)
     start_output_at(model.decoder, images.mean(0))
-    autoencoders.fit_autoencoder(model, images, n_steps=300, generator=generator)
+    autoencoders.fit_autoencoder(model, images, n_steps=400, batch_size=128, generator=generator)
     with torch.no_grad():
         error["autoencoder"].append(squared_error(test_images, model(test_images)).mean())
 
@@ -387,7 +388,8 @@ plots.show(
 # %% slideshow={"slide_type": "subslide"}
 denoiser = autoencoders.mlp_autoencoder((28, 28), latent_dim=32)
 start_output_at(denoiser.decoder, images.mean(0))
-autoencoders.fit_autoencoder(denoiser, images, n_steps=400, noise=0.6, generator=generator)
+settings = {"n_steps": 500, "batch_size": 128, "noise": 0.6}
+autoencoders.fit_autoencoder(denoiser, images, **settings, generator=generator)
 
 clean = test_images[:10]
 noisy = autoencoders.add_noise(clean, 0.6, generator=generator)
@@ -423,10 +425,10 @@ for name, guess in candidates.items():
 broken = autoencoders.mlp_autoencoder((28, 28), latent_dim=32)
 start_output_at(broken.decoder, images.mean(0))
 optimizer = torch.optim.Adam(broken.parameters(), lr=2e-3, fused=True)
-batches = training.batches(images, 256, generator=generator)
+batches = training.batches(images, 128, generator=generator)
 with training.threads(1):
-    for step in training.steps(400, History()):
-        optimizer.param_groups[0]["lr"] = 2e-3 * training.cosine(step, 400)
+    for step in training.steps(500, History()):
+        optimizer.param_groups[0]["lr"] = 2e-3 * training.cosine(step, 500)
         x = autoencoders.add_noise(next(batches), 0.6, generator=generator)
         loss = squared_error(x, broken(x)).mean()  # the target has the noise in it
         optimizer.zero_grad()
@@ -504,7 +506,8 @@ with torch.no_grad():
 for n_labels in (50, 250, 1000):
     line = f"{n_labels:>5} labels:"
     for name, (features, test_features) in inputs.items():
-        scores = torch.tensor([accuracy_of(features, test_features, n_labels, seed) for seed in range(3)])
+        with threadpool_limits(1):  # with matrices this small one thread beats two
+            scores = torch.tensor([accuracy_of(features, test_features, n_labels, seed) for seed in range(3)])
         line += f"   {name} {scores.mean():.1%} (from {scores.min():.1%} to {scores.max():.1%})"
     print(line)
 
