@@ -1,5 +1,6 @@
 """Data in pieces: an array cut into blocks of rows, or blocks that come from a disk one by one."""
 
+import math
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -13,9 +14,12 @@ from torch import Tensor
 from course_utils import training
 from course_utils.validation import as_float_tensor, check_points
 
-__all__ = ["EMPTY", "Chunks", "Spread", "is_array", "sample_rows", "side_by_side"]
+__all__ = ["EMPTY", "ROWS_ALIGNED", "Chunks", "Spread", "is_array", "sample_rows", "side_by_side"]
 
 Result = TypeVar("Result")
+
+# Matrix products are up to a tenth slower where the rows of a matrix begin off the borders of cache lines.
+ROWS_ALIGNED = 64
 
 EMPTY = "x is empty: it gave no block of data; pass at least one block of shape (n, d)"
 
@@ -27,6 +31,17 @@ def is_array(data: Any) -> bool:
     if isinstance(data, list | tuple):
         return not (data and is_array(data[0]) and np.ndim(data[0]) == 2) and data != []
     return not hasattr(data, "__iter__")
+
+
+def rows_of_a_piece(n_rows: int, at_most: int) -> int:
+    """Rows of each piece of a block: pieces of one size, an even number of them, so that two threads end together.
+
+    Whole multiples of `ROWS_ALIGNED` where that keeps below `at_most`; the last piece may be smaller.
+    """
+    n_pieces = max(1, math.ceil(n_rows / at_most))
+    if n_pieces > 1:
+        n_pieces += n_pieces % 2
+    return min(at_most, math.ceil(max(n_rows, 1) / n_pieces / ROWS_ALIGNED) * ROWS_ALIGNED)
 
 
 class Chunks:
@@ -59,8 +74,9 @@ class Chunks:
                 block = np.asarray(block)
             if len(block.shape) != 2 or block.shape[1] == 0:
                 check_points(block, "x")  # raises, and says what is wrong
-            for start in range(0, len(block), self.rows or max(len(block), 1)):
-                piece = as_float_tensor(block[start : start + (self.rows or len(block))], "x")
+            rows = rows_of_a_piece(len(block), self.rows or max(len(block), 1))
+            for start in range(0, len(block), rows):
+                piece = as_float_tensor(block[start : start + rows], "x")
                 yield check_points(piece, "x", n_features=n_features)
                 n_features = piece.shape[1]
 

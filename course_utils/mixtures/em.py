@@ -336,7 +336,7 @@ def fit_em(
             )
         return MixtureParameters(*(part.to(whole.means.device, dtype, copy=True) for part in given))
 
-    rows_at_once = rows_per_chunk(k, n_features, covariance_type)
+    rows_at_once = rows_per_chunk(k, n_features, covariance_type, dtype)
     chunks = Chunks(x, rows=rows_at_once)
     keep = is_array(x) and features_fit_memory(whole.n_samples, n_features, covariance_type)
     settings = {

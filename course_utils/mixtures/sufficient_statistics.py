@@ -21,7 +21,7 @@ from typing import NamedTuple, TypeVar
 import torch
 from torch import Tensor
 
-from course_utils.mixtures.chunks import EMPTY, Spread
+from course_utils.mixtures.chunks import EMPTY, ROWS_ALIGNED, Spread
 from course_utils.mixtures.parameters import COVARIANCE_TYPES, MixtureParameters, posterior
 from course_utils.validation import check_choice
 
@@ -43,7 +43,7 @@ __all__ = [
 
 Part = TypeVar("Part")
 
-NUMBERS_PER_CHUNK = 5 * 2**19
+BYTES_PER_CHUNK = 20 * 2**20
 # Features stay in memory from one iteration to the next if those of all the data take at most this much.
 BYTES_TO_KEEP = 80 * 2**20
 # Log-responsibilities below this count for nothing: subnormal numbers slow `exp` and matrix products down
@@ -355,7 +355,8 @@ def features_fit_memory(n_samples: int, n_features: int, covariance_type: str) -
     return covariance_type != "tied" and n_samples * n_rows * torch.float64.itemsize <= BYTES_TO_KEEP
 
 
-def rows_per_chunk(n_components: int, n_features: int, covariance_type: str) -> int:
+def rows_per_chunk(n_components: int, n_features: int, covariance_type: str, dtype: torch.dtype) -> int:
     """Rows of data whose features and responsibilities make a piece of work that fits a cache."""
     numbers_per_row = n_quadratic_features(n_features, covariance_type) + n_features + 1 + 2 * n_components
-    return max(256, NUMBERS_PER_CHUNK // numbers_per_row)
+    rows = BYTES_PER_CHUNK // (numbers_per_row * dtype.itemsize)
+    return max(256, rows // ROWS_ALIGNED * ROWS_ALIGNED)

@@ -9,7 +9,7 @@ import torch
 from course_utils import training
 from course_utils.data import gaussian_ring
 from course_utils.mixtures import m_step
-from course_utils.mixtures.chunks import Chunks, side_by_side
+from course_utils.mixtures.chunks import ROWS_ALIGNED, Chunks, side_by_side
 from course_utils.mixtures.em import describe
 from course_utils.mixtures.sufficient_statistics import statistics_by_differences, statistics_by_product
 
@@ -77,3 +77,14 @@ def test_chunks_are_pieces_of_at_most_so_many_rows():
     x = torch.arange(10.0)[:, None]
     assert [len(piece) for piece in Chunks(x, rows=4)] == [4, 4, 2]
     assert torch.equal(torch.cat([*Chunks(x, rows=4)]), x)
+
+
+@pytest.mark.parametrize(("n", "at_most"), [(60_000, 3_584), (60_000, 1_792), (1_000, 256), (3_585, 3_584)])
+def test_two_threads_get_equal_shares_of_whole_cache_lines(n, at_most):
+    *equal, last = [len(piece) for piece in Chunks(torch.zeros(n, 1), rows=at_most)]
+    assert sum(equal) + last == n
+    assert len(equal) % 2 == 1, "with the last piece an even number"
+    assert len(set(equal)) == 1
+    assert equal[0] % ROWS_ALIGNED == 0
+    assert equal[0] <= at_most
+    assert equal[0] - last < ROWS_ALIGNED * (len(equal) + 1)  # what rounding up takes from the last one
