@@ -10,6 +10,7 @@ import copy
 import hashlib
 import io
 import os
+import re
 import sys
 import time
 import tokenize
@@ -117,28 +118,33 @@ def source_hash(notebook: NotebookNode) -> str:
 
 
 def package_hash(notebook: NotebookNode, package: Path) -> str:
-    """A hash of the package's modules that the notebook imports, directly or not, and of their data files.
+    """A hash of the package's modules that the notebook imports, directly or not, and of the data they name.
 
-    Comments, docstrings and empty lines do not count. Imports are found by reading the code, so that one made
-    from a computed name is missed.
+    Comments, docstrings and empty lines do not count. Imports and names of data files are found by reading the
+    code, so that what is put together at run time is missed. The scripts of widgets do not count either: stored
+    notebooks hold nothing that they drew.
     """
     digest = hashlib.sha256()
     modules = _modules_below(notebook, package)
-    for path in sorted([*modules, *_data_of(modules, package)]):
-        content = (
-            _code(path.read_text(encoding="utf-8")).encode() if path.suffix == ".py" else path.read_bytes()
-        )
+    code = {path: _code(path.read_text(encoding="utf-8")) for path in modules}
+    named = set(re.findall(r"\w+", "\n".join([_code_of_cells(notebook), *code.values()])))
+    data = [path for path in _data_of(modules, package) if path.stem in named]
+    for path in sorted([*modules, *data]):
+        content = code[path].encode() if path in code else path.read_bytes()
         digest.update(
             f"{path.relative_to(package).as_posix()} {hashlib.sha256(content).hexdigest()}\n".encode()
         )
     return digest.hexdigest()[:16]
 
 
-def _modules_below(notebook: NotebookNode, package: Path) -> set[Path]:
+def _code_of_cells(notebook: NotebookNode) -> str:
     code = "\n".join(cell.source for cell in notebook.cells if cell.cell_type == "code")
-    lines = ["pass" if line.startswith(("%", "!")) else line for line in code.splitlines()]  # magics
+    return "\n".join("pass" if line.startswith(("%", "!")) else line for line in code.splitlines())  # magics
+
+
+def _modules_below(notebook: NotebookNode, package: Path) -> set[Path]:
     found: set[Path] = set()
-    waiting = list(_imports("\n".join(lines), "notebook"))
+    waiting = list(_imports(_code_of_cells(notebook), "notebook"))
     while waiting:
         parts = waiting.pop().split(".")
         if parts[0] != package.name:
@@ -167,7 +173,7 @@ def _imports(code: str, inside: str) -> Iterable[str]:
 def _data_of(modules: set[Path], package: Path) -> Iterable[Path]:
     """Files that are no code and lie in the folder of a package that is used, not of one below it."""
     for path in package.rglob("*"):
-        if path.is_file() and path.suffix != ".py" and "__pycache__" not in path.parts:
+        if path.is_file() and path.suffix not in (".py", ".js") and "__pycache__" not in path.parts:
             owner = next(
                 folder for folder in path.parents if (folder / "__init__.py").exists() or folder == package
             )

@@ -22,24 +22,8 @@ from course_utils.validation import check_choice
 
 __all__ = ["RECIPES", "make", "recipe"]
 
-RECIPES = (
-    "autoencoder_mnist_2d",
-    "autoencoder_mnist_16d",
-    "judge_mnist",
-    "vae_mnist",
-    "vae_mnist_silent",
-    "iwae_mnist",
-    "cvae_mnist",
-    "judge_creatures",
-    "cvae_creatures",
-    "vae_mnist_2d",
-    "beta_mnist",
-    "gan_mnist",
-    "cgan_mnist",
-    "text_to_creature",
-    "outline_to_creature",
-    "cyclegan_stripes",
-)
+NO_RECIPES = {"__init__", "__main__", "making"}
+RECIPES = tuple(sorted({path.stem for path in Path(__file__).parent.glob("*.py")} - NO_RECIPES))
 LICENCE = "MIT, as the code that made them; trained on MNIST, Y. LeCun, C. Cortes, C. Burges, CC BY-SA 3.0"
 CHECKPOINTS = Path("checkpoints")
 

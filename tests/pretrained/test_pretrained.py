@@ -49,8 +49,6 @@ def test_every_recipe_is_stored_and_nothing_else():
     assert pretrained.available() == list(RECIPES)
     stems = {path.stem for path in weights.FOLDER.iterdir() if path.suffix in (".json", ".safetensors")}
     assert stems == set(RECIPES)
-    here = {path.stem for path in weights.FOLDER.parent.glob("*.py")} - {"__init__", "__main__", "making"}
-    assert here == set(RECIPES), "a recipe in no list"
 
 
 @pytest.mark.parametrize("name", RECIPES)

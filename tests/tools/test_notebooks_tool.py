@@ -47,9 +47,11 @@ def make_folder(root):
     files = {
         "__init__.py": '"""Ground."""\n',
         "above.py": '"""Above."""\n\nfrom ground.below import base\n\nvalue = base + 1\n',
-        "below/__init__.py": "from .deep import base\n",
+        "below/__init__.py": 'from .deep import base\n\nTABLE = "table.csv"\n',
         "below/deep.py": "base = 41\n",
         "below/table.csv": "1,2\n",
+        "below/unnamed.csv": "1,2\n",
+        "below/table.js": "1\n",
         "beside.py": "other = 1\n",
     }
     for name, text in files.items():
@@ -153,6 +155,8 @@ def test_an_edited_source_is_stale_and_is_executed(root, capsys):
         ("above.py", "base + 1", "base + 2", True),
         ("below/deep.py", "41", "42", True),
         ("below/table.csv", "1,2", "1,3", True),
+        ("below/unnamed.csv", "1,2", "1,3", False),
+        ("below/table.js", "1", "2", False),
         ("beside.py", "1", "2", False),
         ("above.py", "Above.", "Another docstring.\n\nWith more.", False),
         ("below/deep.py", "41", "41  # a comment\n\n", False),
