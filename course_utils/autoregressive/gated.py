@@ -6,30 +6,30 @@ found. Neither needs a mask to hide a part of what it may see, so no blind spot 
 Source: van den Oord et al. (2016), Conditional image generation with PixelCNN decoders, section 2 and figure 2.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from functools import partial
 
 import torch
 from torch import Tensor, nn
 from torch.nn.functional import relu
 
-from course_utils.autoregressive.masks import MaskedConv2d, VerticalConv2d
+from course_utils.autoregressive.masks import MaskedConv2d, PlaceMap, VerticalConv2d
 from course_utils.autoregressive.model import PixelModel
-from course_utils.autoregressive.pixelcnn import call
-from course_utils.autoregressive.steps import PlaceMap, Places, Rows
+from course_utils.autoregressive.steps import Apply, Places, Rows, call
 from course_utils.conditions import Condition
 from course_utils.validation import check_choice, check_count
 
 __all__ = ["GatedPixelCNN"]
 
-Apply = Callable[[nn.Module, Tensor], Tensor]
 Told = Sequence[tuple[Tensor | None, Tensor | None]]  # for each block, what its two stacks are told
 
 
 class GatedBlock(nn.Module):
     """One layer of both stacks: convolution, gate, and on the horizontal side 1×1 and the way around it."""
 
-    def __init__(self, width: int, kernel_size: int, dilation: int, n_groups: int, dim: int, gate: str) -> None:
+    def __init__(
+        self, width: int, kernel_size: int, dilation: int, n_groups: int, dim: int, gate: str
+    ) -> None:
         super().__init__()
         self.n_groups, self.tanh = n_groups, gate == "tanh"
         b = {"mask_type": "B", "n_groups": n_groups}
@@ -157,7 +157,6 @@ class GatedSteps:
         self.told = [block.tell(c) for block in model.blocks]
         self.rows, self.places = Rows(n, *model.shape[1:]), Places(n, *model.shape[1:])
         self.links: list[Tensor] = []  # of the present row, (n, 2·width, 1, width of the image) each
-        self.rows.row = -1
 
     def logits(self, x: Tensor, row: int, column: int) -> Tensor:
         """(n, channels[, n_levels]) at this place."""

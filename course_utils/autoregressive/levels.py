@@ -33,7 +33,9 @@ def as_channels(x: Tensor, n_levels: int, *, as_one_hot: bool, dtype: torch.dtyp
     """
     if not as_one_hot:
         return x.to(dtype) / (n_levels - 1)
-    return one_hot(x.long(), n_levels).movedim(-1, 2).flatten(1, 2).to(dtype)  # (batch, channels·n_levels, h, w)
+    return (
+        one_hot(x.long(), n_levels).movedim(-1, 2).flatten(1, 2).to(dtype)
+    )  # (batch, channels·n_levels, h, w)
 
 
 def has_levels(x: Tensor, logits: Tensor) -> bool:

@@ -1,14 +1,15 @@
 """Layers that look only at what comes before: the raster order, row by row, and within a pixel its channels in turn."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import torch
 from torch import Tensor, nn
 from torch.nn.functional import conv2d, pad
 
+from course_utils.autoregressive.convolution_steps import ConvSteps, RowSteps
 from course_utils.validation import check_choice, check_count
 
-__all__ = ["MaskedConv2d", "VerticalConv2d", "causal_mask"]
+__all__ = ["MaskedConv2d", "PlaceMap", "VerticalConv2d", "causal_mask"]
 
 
 def causal_mask(
@@ -108,6 +109,11 @@ class MaskedConv2d(nn.Module):
             x = pad(x, (self.left, self.right, self.above, 0))
         return conv2d(x, self.masked_weight(), self.bias, dilation=self.dilation)
 
+    def steps(self, n: int, height: int, width: int) -> ConvSteps:
+        """The same for one place at a time, for n images."""
+        reach = (self.above, self.left, self.right)
+        return ConvSteps(self.masked_weight(), self.bias, *reach, self.dilation, (n, height, width))
+
     def extra_repr(self) -> str:
         """The sizes, for print."""
         n_out, n_in, rows, columns = self.weight.shape
@@ -140,6 +146,34 @@ class VerticalConv2d(nn.Module):
         """(batch, out_channels, height, width) for x (batch, in_channels, height, width)."""
         x = pad(x, (self.reach, self.reach, self.reach, 0))
         return conv2d(x if self.own_row else x[:, :, :-1], self.weight, self.bias, dilation=self.dilation)
+
+    def row_steps(self, n: int, height: int, width: int) -> RowSteps:
+        """The same for one row at a time, for n images; without its own row it is given the row above."""
+        return RowSteps(self.weight, self.bias, self.dilation, (n, height, width))
+
+
+class PlaceMap(nn.Module):
+    """Adds a learned number for each channel and place: a convolution alone does not know where it is.
+
+    Args:
+        channels, height, width: of what it is added to.
+    """
+
+    def __init__(self, channels: int, height: int, width: int) -> None:
+        super().__init__()
+        self.map = nn.Parameter(torch.zeros(channels, height, width))
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(batch, channels, height, width), of the same shape as x."""
+        return x + self.map
+
+    def steps(self, n: int, height: int, width: int) -> Callable[[Tensor, int, int], Tensor]:
+        """The same for one place at a time."""
+        return lambda x, row, column: x + self.map[:, row, column]
+
+    def row_steps(self, n: int, height: int, width: int) -> Callable[[Tensor, int], Tensor]:
+        """The same for one row at a time."""
+        return lambda x, row: x + self.map[:, row : row + 1]
 
 
 def _pair(value: int | Sequence[int], name: str) -> tuple[int, int]:

@@ -162,7 +162,9 @@ class PixelModel(nn.Module):
         """The conditions as numbers, (n, dim); None if the model has no condition."""
         if self.condition is None:
             if conditions:
-                raise ValueError("conditions were given to a model without a condition; pass condition= to it")
+                raise ValueError(
+                    "conditions were given to a model without a condition; pass condition= to it"
+                )
             return None
         if len(conditions) != 1:
             raise ValueError(f"conditions must be one tensor, such as labels, got {len(conditions)} of them")

@@ -3,26 +3,18 @@
 Source: van den Oord, Kalchbrenner and Kavukcuoglu (2016), Pixel recurrent neural networks, section 3 and table 1.
 """
 
-from collections.abc import Callable, Sequence
-from functools import partial
+from collections.abc import Sequence
 from typing import Any
 
 from torch import Tensor, nn
 from torch.nn.functional import relu
 
-from course_utils.autoregressive.masks import MaskedConv2d
+from course_utils.autoregressive.masks import MaskedConv2d, PlaceMap
 from course_utils.autoregressive.model import PixelModel
-from course_utils.autoregressive.steps import PlaceMap, Places
+from course_utils.autoregressive.steps import Apply, NetworkSteps, call
 from course_utils.validation import check_count
 
 __all__ = ["PixelCNN"]
-
-Apply = Callable[[nn.Module, Tensor], Tensor]
-
-
-def call(layer: nn.Module, x: Tensor) -> Tensor:
-    """layer(x)."""
-    return layer(x)
 
 
 class ResidualBlock(nn.Module):
@@ -77,9 +69,13 @@ class PixelCNN(PixelModel):
         super().__init__(image_shape, n_levels=n_levels, as_one_hot=as_one_hot)
         channels = self.shape[0]
         if check_count(width, "width") % (2 * channels):
-            raise ValueError(f"width must be a multiple of {2 * channels} for {channels} channel(s), got {width}")
+            raise ValueError(
+                f"width must be a multiple of {2 * channels} for {channels} channel(s), got {width}"
+            )
         settings = {"mask_type": mask_types[1], "n_groups": channels}
-        self.first = MaskedConv2d(self.n_read, width, first_kernel, mask_type=mask_types[0], n_groups=channels)
+        self.first = MaskedConv2d(
+            self.n_read, width, first_kernel, mask_type=mask_types[0], n_groups=channels
+        )
         self.place = PlaceMap(width, *self.shape[1:])
         self.blocks = nn.ModuleList(
             ResidualBlock(width, kernel_size, settings, dilations[i % len(dilations)])
@@ -101,20 +97,6 @@ class PixelCNN(PixelModel):
         """Logits (batch, n_given, height, width)."""
         return self.layers(x, call)
 
-    def steps(self, n: int, c: Tensor | None) -> "PixelCNNSteps":
+    def steps(self, n: int, c: Tensor | None) -> NetworkSteps:
         """Place by place."""
-        return PixelCNNSteps(self, n)
-
-
-class PixelCNNSteps:
-    """A `PixelCNN` place by place; see `Steps`."""
-
-    def __init__(self, model: PixelCNN, n: int) -> None:
-        self.model = model
-        self.places = Places(n, *model.shape[1:])
-
-    def logits(self, x: Tensor, row: int, column: int) -> Tensor:
-        """(n, channels[, n_levels]) at this place."""
-        self.places.move(row, column, self.model.first, partial(self.model.read_at, x))
-        given = self.model.layers(self.model.read_at(x, row, column), self.places)
-        return self.model.arranged_at(given)
+        return NetworkSteps(self, n)

@@ -1,19 +1,19 @@
-"""Masked convolutions one place at a time, in raster order: what makes sampling fast.
+"""The layers of a network one place at a time, in raster order: what makes sampling fast.
 
-Each remembers what it has read. A place costs then one small product of matrices, where the naive loop computes the
-whole image anew.
+Each layer remembers what it has read. A place costs then one small product of matrices, where the naive loop computes the
+whole image anew. A network whose layers are called as `apply(layer, x)` needs to be written only once: `call` applies them
+to whole images, `Places` at one place.
 """
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any, Protocol
 
-import torch
 from torch import Tensor, nn
-from torch.nn.functional import conv2d
 
-from course_utils.autoregressive.masks import MaskedConv2d, VerticalConv2d
+__all__ = ["Apply", "NetworkSteps", "Places", "Rows", "Steps", "call"]
 
-__all__ = ["PlaceMap", "Places", "Rows", "Steps"]
+Apply = Callable[[nn.Module, Tensor], Tensor]
 
 
 class Steps(Protocol):
@@ -22,93 +22,18 @@ class Steps(Protocol):
     def logits(self, x: Tensor, row: int, column: int) -> Tensor:
         """What the model says of the pixel at (row, column), (n, channels) or (n, channels, n_levels).
 
-        Places come in raster order, all of them; x (n, channels, height, width) is final before this pixel. One place may come
-        several times in a row, as the channels of its pixel become known.
+        Places come in raster order, all of them; x (n, channels, height, width) is final before this pixel. One place
+        may come several times in a row, as the channels of its pixel become known.
         """
 
 
-class PlaceMap(nn.Module):
-    """Adds a learned number for each channel and place: a convolution alone does not know where it is.
-
-    Args:
-        channels, height, width: of what it is added to.
-    """
-
-    def __init__(self, channels: int, height: int, width: int) -> None:
-        super().__init__()
-        self.map = nn.Parameter(torch.zeros(channels, height, width))
-
-    def forward(self, x: Tensor) -> Tensor:
-        """(batch, channels, height, width), of the same shape as x."""
-        return x + self.map
-
-
-class ConvSteps:
-    """A `MaskedConv2d`, place by place.
-
-    Args:
-        conv: the layer.
-        n: images.
-        height, width: of each.
-    """
-
-    def __init__(self, conv: MaskedConv2d, n: int, height: int, width: int) -> None:
-        weight = conv.masked_weight().detach()  # (out, in, rows, columns)
-        n_out, n_in, _, columns = weight.shape
-        self.conv, self.bias = conv, conv.bias
-        self.above = weight[:, :, :-1].permute(2, 3, 1, 0).reshape(-1, n_out).contiguous()
-        n_beside = columns if conv.right == 0 else columns // 2 + 1
-        self.beside = weight[:, :, -1, :n_beside].permute(2, 1, 0).reshape(-1, n_out).contiguous()
-        self.read = weight.new_zeros(n, height + conv.above, conv.left + width + conv.right, n_in)
-
-    def __call__(self, x: Tensor, row: int, column: int) -> Tensor:
-        """(n, n_out) for what is read at this place, x (n, n_in)."""
-        conv = self.conv
-        if not (conv.above or conv.left):
-            return torch.addmm(self.bias, x, self.beside)
-        self.put(x, row, column)
-        beside = self.read[:, row + conv.above, column : column + conv.left + 1 : conv.dilation[1]]
-        y = torch.addmm(self.bias, beside.flatten(1), self.beside)
-        if not conv.above:
-            return y
-        last = column + conv.left + conv.right + 1
-        above = self.read[
-            :, row : row + conv.above : conv.dilation[0], column : last : conv.dilation[1]
-        ]  # (n, rows, columns, n_in)
-        return torch.addmm(y, above.flatten(1), self.above)
-
-    def put(self, x: Tensor, row: int, column: int) -> None:
-        """Remember x (n, n_in) of this place."""
-        self.read[:, row + self.conv.above, self.conv.left + column] = x
-
-
-class RowSteps:
-    """A `VerticalConv2d`, row by row.
-
-    Args:
-        conv: the layer.
-        n: images.
-        height, width: of each.
-    """
-
-    def __init__(self, conv: VerticalConv2d, n: int, height: int, width: int) -> None:
-        self.conv = conv
-        self.above = (conv.weight.shape[2] - 1) * conv.dilation
-        self.read = conv.weight.new_zeros(n, conv.weight.shape[1], height + self.above, width)
-
-    def __call__(self, x: Tensor, row: int) -> Tensor:
-        """(n, n_out, 1, width) for the last row that it may read, x (n, n_in, 1, width)."""
-        self.read[:, :, row + self.above] = x[:, :, 0]
-        rows = self.read[:, :, row : row + self.above + 1]
-        conv = self.conv
-        return conv2d(rows, conv.weight, conv.bias, padding=(0, conv.reach), dilation=conv.dilation)
+def call(layer: nn.Module, x: Tensor) -> Tensor:
+    """The layer of whole images: layer(x)."""
+    return layer(x)
 
 
 class Places:
-    """Applies the layers of a network at one place, each with its own memory: a stand-in for calling them.
-
-    A network written as `network(x, apply)`, which calls its layers as `apply(layer, x)`, can then be computed for whole
-    images or for one place at a time.
+    """Applies layers at one place. Those that look around have `steps(n, height, width)`, which gives their memory.
 
     Args:
         n, height, width: how many images, and their size.
@@ -133,32 +58,47 @@ class Places:
 
     def __call__(self, layer: nn.Module, x: Tensor) -> Tensor:
         """(n, n_out) for x (n, n_in) at the place (self.row, self.column)."""
-        if isinstance(layer, PlaceMap):
-            return x + layer.map[:, self.row, self.column]
-        if isinstance(layer, MaskedConv2d):
-            if layer not in self.memory:
-                self.memory[layer] = ConvSteps(layer, *self.size)
-            return self.memory[layer](x, self.row, self.column)
-        return layer(x)
+        make: Any = getattr(layer, "steps", None)
+        if make is None:
+            return layer(x)
+        if layer not in self.memory:
+            self.memory[layer] = make(*self.size)
+        return self.memory[layer](x, self.row, self.column)
 
 
 class Rows:
-    """Applies the layers of a vertical stack to one row, as `Places` does at one place.
+    """Applies layers to one row, (n, channels, 1, width); those that look up have `row_steps(n, height, width)`.
 
-    The first layer may not read its own row: it is given the row above, and zeros for the first row.
+    Args:
+        n, height, width: how many images, and their size.
     """
 
     def __init__(self, n: int, height: int, width: int) -> None:
         self.size = (n, height, width)
-        self.row = 0
-        self.memory: dict[nn.Module, RowSteps] = {}
+        self.row = -1
+        self.memory: dict[nn.Module, Any] = {}
 
     def __call__(self, layer: nn.Module, x: Tensor) -> Tensor:
         """(n, n_out, 1, width) for x (n, n_in, 1, width) of the row self.row."""
-        if isinstance(layer, PlaceMap):
-            return x + layer.map[:, self.row : self.row + 1]
-        if isinstance(layer, VerticalConv2d):
-            if layer not in self.memory:
-                self.memory[layer] = RowSteps(layer, *self.size)
-            return self.memory[layer](x, self.row)
-        return layer(x)
+        if layer not in self.memory:
+            make: Any = getattr(layer, "row_steps", None)
+            self.memory[layer] = (lambda x, row: layer(x)) if make is None else make(*self.size)
+        return self.memory[layer](x, self.row)
+
+
+class NetworkSteps:
+    """A model with `layers(x, apply)`, of which `first` reads the image, place by place; see `Steps`.
+
+    Args:
+        model: such as a `PixelCNN`.
+        n: images.
+    """
+
+    def __init__(self, model: Any, n: int) -> None:
+        self.model = model
+        self.places = Places(n, *model.shape[1:])
+
+    def logits(self, x: Tensor, row: int, column: int) -> Tensor:
+        """(n, channels[, n_levels]) at this place."""
+        self.places.move(row, column, self.model.first, partial(self.model.read_at, x))
+        return self.model.arranged_at(self.model.layers(self.model.read_at(x, row, column), self.places))

@@ -39,6 +39,7 @@ RECIPES = (
     "text_to_creature",
     "outline_to_creature",
     "cyclegan_stripes",
+    "pixelcnn_mnist",
 )
 LICENCE = "MIT, as the code that made them; trained on MNIST, Y. LeCun, C. Cortes, C. Burges, CC BY-SA 3.0"
 CHECKPOINTS = Path("checkpoints")
