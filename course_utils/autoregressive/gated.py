@@ -1,13 +1,14 @@
 """Gated PixelCNN: two stacks of convolutions, so that together they see everything that comes before.
 
-The vertical stack sees all rows above, the horizontal one what is left in the own row, and is told what the vertical one
-found. Neither needs a mask to hide a part of what it may see, so no blind spot grows.
+The vertical stack sees rows above, in both directions. The horizontal one sees what is left in its own row, and is told
+what the vertical one found. Neither hides anything that it may see, so no blind spot grows.
 
 Source: van den Oord et al. (2016), Conditional image generation with PixelCNN decoders, section 2 and figure 2.
 """
 
 from collections.abc import Sequence
 from functools import partial
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -32,7 +33,7 @@ class GatedBlock(nn.Module):
     ) -> None:
         super().__init__()
         self.n_groups, self.tanh = n_groups, gate == "tanh"
-        b = {"mask_type": "B", "n_groups": n_groups}
+        b: Any = {"mask_type": "B", "n_groups": n_groups}
         self.above = VerticalConv2d(width, 2 * width, kernel_size, own_row=True, dilation=dilation)
         self.beside = MaskedConv2d(width, 2 * width, (1, kernel_size), dilation=(1, dilation), **b)
         self.link = nn.Conv2d(width, 2 * width, 1)
@@ -87,6 +88,8 @@ class GatedPixelCNN(PixelModel):
     Raises:
         ValueError: for numbers that do not fit.
     """
+
+    blocks: Any  # of GatedBlock
 
     def __init__(
         self,

@@ -1,6 +1,7 @@
 """Layers that look only at what comes before: the raster order, row by row, and within a pixel its channels in turn."""
 
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -73,6 +74,7 @@ class MaskedConv2d(nn.Module):
     """
 
     mask: Tensor
+    bias: Any
 
     def __init__(
         self,
@@ -96,8 +98,8 @@ class MaskedConv2d(nn.Module):
         self.register_buffer(
             "mask", mask[:, :, : height // 2 + 1, : width if height > 1 else width // 2 + 1], persistent=False
         )
-        like = nn.Conv2d(in_channels, out_channels, tuple(self.mask.shape[2:]))  # for PyTorch's first weights
-        self.weight, self.bias = like.weight, like.bias
+        like = nn.Conv2d(in_channels, out_channels, (self.mask.shape[2], self.mask.shape[3]))
+        self.weight, self.bias = like.weight, like.bias  # PyTorch's first weights
 
     def masked_weight(self) -> Tensor:
         """The weights with the mask on them."""
@@ -130,6 +132,8 @@ class VerticalConv2d(nn.Module):
         own_row: False for the layer that reads the image; what later layers read knows only rows above.
         dilation: distance between the pixels that the kernel reads.
     """
+
+    bias: Any
 
     def __init__(
         self, in_channels: int, out_channels: int, kernel_size: int, *, own_row: bool, dilation: int = 1

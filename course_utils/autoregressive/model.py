@@ -98,7 +98,7 @@ class PixelModel(nn.Module):
         return self.arranged(self.network(read, self.condition_numbers(len(x), conditions)))
 
     def log_prob(self, x: Tensor, *conditions: Tensor) -> Tensor:
-        """log p(x) = Σᵢ log p(xᵢ | x₁, ..., xᵢ₋₁), exact: no bound and no estimate.
+        """Log p(x) = Σᵢ log p(xᵢ | x₁, ..., xᵢ₋₁), exact: no bound and no estimate.
 
         Args:
             x: (batch, *image_shape), levels from 0 to n_levels - 1.

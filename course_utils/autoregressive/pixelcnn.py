@@ -72,7 +72,7 @@ class PixelCNN(PixelModel):
             raise ValueError(
                 f"width must be a multiple of {2 * channels} for {channels} channel(s), got {width}"
             )
-        settings = {"mask_type": mask_types[1], "n_groups": channels}
+        settings: Any = {"mask_type": mask_types[1], "n_groups": channels}
         self.first = MaskedConv2d(
             self.n_read, width, first_kernel, mask_type=mask_types[0], n_groups=channels
         )

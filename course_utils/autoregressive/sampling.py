@@ -56,14 +56,16 @@ def complete(
 ) -> Tensor:
     """Draw the pixels that are not known, in raster order, each from the pixels before it, and keep the others.
 
-    If the known pixels come first in raster order, such as an upper half, this draws from p(unknown | known). Otherwise a
-    pixel is drawn without regard to known pixels that come after it.
+    If the known pixels come first in raster order, such as an upper half, this draws from p(unknown | known). Otherwise
+    a pixel is drawn without regard to known pixels that come after it.
 
     Args:
         model: any of the models here.
         x: (n, *image_shape), levels; what is not known may have any level.
         known: bool, of the shape of x, or image_shape for all alike.
-        conditions, cached, generator: as in `sample`.
+        conditions: as in `sample`.
+        cached: as in `sample`.
+        generator: PyTorch's global one if None.
 
     Returns:
         (n, *image_shape), in the dtype of x.
@@ -113,7 +115,7 @@ def _drawn(
     cached: bool,
     generator: Generator | None,
 ) -> Tensor:
-    """x with all pixels that are not known drawn anew, in place."""
+    """X with all pixels that are not known drawn anew, in place."""
     pixels = x.view(len(x), *model.shape)
     keep = None if known is None else known.reshape(pixels.shape)
     with training.threads(1):

@@ -1,8 +1,8 @@
 """The layers of a network one place at a time, in raster order: what makes sampling fast.
 
-Each layer remembers what it has read. A place costs then one small product of matrices, where the naive loop computes the
-whole image anew. A network whose layers are called as `apply(layer, x)` needs to be written only once: `call` applies them
-to whole images, `Places` at one place.
+Each layer remembers what it has read. A place costs then one small product of matrices, where the naive loop computes
+the whole image anew. A network that calls its layers as `apply(layer, x)` needs to be written only once: `call` applies
+them to whole images, `Places` at one place.
 """
 
 from collections.abc import Callable
@@ -48,7 +48,8 @@ class Places:
         """Go to a place. The pixel at the last one is known by now: hand it to the layer that reads the image.
 
         Args:
-            row, column: of the place.
+            row: of the place.
+            column: of the place.
             first: that layer.
             read_at: gives what it reads at a place, (n, n_in).
         """
