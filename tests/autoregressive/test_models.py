@@ -7,6 +7,7 @@ import torch
 from torch.distributions import Bernoulli, Categorical
 
 from course_utils import autoregressive as ar
+from course_utils.autoregressive.levels import check_levels
 from course_utils.conditions import OneHot
 from tests.autoregressive.examples import MODELS, TINY, all_images, images, made, told
 
@@ -171,7 +172,7 @@ def test_bad_input():
     model = MODELS["pixelcnn"]()
     with pytest.raises(ValueError, match=r"x must have shape \('batch', 4, 5\), got \(2, 5, 4\)"):
         model.log_prob(torch.zeros(2, 5, 4))
-    with pytest.raises(ValueError, match="whole numbers from 0 to 1, got values from .* data.binarize"):
+    with pytest.raises(ValueError, match=r"whole numbers from 0 to 1, got values from .* data.binarize"):
         model.log_prob(torch.full((2, 4, 5), 0.5))
     with pytest.raises(ValueError, match="whole numbers from 0 to 2"):
         MODELS["pixelcnn rgb"]().log_prob(torch.full((2, 3, 3, 4), 3))
@@ -181,9 +182,7 @@ def test_bad_input():
         MODELS["gated told"]().log_prob(torch.zeros(2, 3, 4))
     with pytest.raises(ValueError, match="one per image, got 3 for 2 images"):
         MODELS["gated told"]().log_prob(torch.zeros(2, 3, 4), torch.zeros(3).long())
-    with pytest.raises(TypeError, match="x must be a torch.Tensor, got list"):
-        from course_utils.autoregressive.levels import check_levels
-
+    with pytest.raises(TypeError, match=r"x must be a torch.Tensor, got list"):
         check_levels([0, 1], 2)
     with pytest.raises(ValueError, match="x must be one image"):
         ar.dependence(model, torch.zeros(1, 4, 5))
