@@ -53,14 +53,15 @@ class DiagonalLSTM(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """States (batch, width, rows, columns) for x of that shape."""
         gates = skew(self.from_input(x))  # (batch, 4·width, rows, diagonals)
-        inside = skew(torch.ones_like(x[0, 0]))  # (rows, diagonals): 0 beside the image
         h = c = x.new_zeros(len(x), x.shape[2], self.width)  # (batch, rows, width)
         states = []
         for diagonal in range(gates.shape[-1]):
             told = self.from_left(h) + self.from_above(pad(h, (0, 0, 1, 0))[:, :-1])
             gate = (gates[..., diagonal].mT + told).flatten(0, 1)  # (batch·rows, 4·width)
             h, c = lstm_cell(gate, c.flatten(0, 1), self.n_groups)
-            h, c = (part.view(len(x), -1, self.width) * inside[:, diagonal, None] for part in (h, c))
+            h, c = (
+                part.view(len(x), -1, self.width) for part in (h, c)
+            )  # 0 before a row begins: its gates are
             states.append(h)
         return unskew(torch.stack(states, -1).transpose(1, 2))
 
