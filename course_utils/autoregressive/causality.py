@@ -14,6 +14,8 @@ __all__ = ["dependence", "receptive_field", "with_random_weights"]
 
 Model = TypeVar("Model", bound=PixelModel)
 
+N_DRAWS = 4  # of the weights
+
 
 def dependence(model: PixelModel, x: Tensor, *conditions: Tensor) -> Tensor:
     """Size of the derivative of each pixel's logits by each pixel: the Jacobian, in the order of the pixels.
@@ -39,8 +41,8 @@ def dependence(model: PixelModel, x: Tensor, *conditions: Tensor) -> Tensor:
 def receptive_field(model: PixelModel, row: int, column: int, channel: int = 0) -> Tensor:
     """Which pixels one pixel's logits can depend on, whatever the weights.
 
-    A copy of the model with random weights is asked: weights that are zero, as some are before the training, would hide
-    what the layers can do.
+    Copies of the model with random weights are asked: weights that are zero, as some are before the training, and units
+    that are off would hide what the layers can do.
 
     Args:
         model: any of the models here.
@@ -58,13 +60,16 @@ def receptive_field(model: PixelModel, row: int, column: int, channel: int = 0) 
     for place, size, name in sizes:
         if check_count(place, name, minimum=0) >= size:
             raise ValueError(f"{name} must be less than {size}, got {place}")
-    generator = torch.Generator().manual_seed(0)
-    drawn = with_random_weights(model, generator=generator).double()
-    x = torch.rand(model.image_shape, generator=generator, dtype=torch.float64)
-    x = (x * model.n_levels).long() if model.as_one_hot else x
     channels, _, width = model.shape
+    pixel = (row * width + column) * channels + channel
     told = None if model.condition is None else torch.zeros(1, model.condition.dim, dtype=torch.float64)
-    seen = derivatives(drawn, x, (row * width + column) * channels + channel, told) > 0
+    generator = torch.Generator().manual_seed(0)
+    seen = torch.zeros(*model.shape[1:], channels, dtype=torch.bool)
+    for _ in range(N_DRAWS):
+        drawn = with_random_weights(model, generator=generator).double()
+        x = torch.rand(model.image_shape, generator=generator, dtype=torch.float64)
+        x = (x * model.n_levels).long() if model.as_one_hot else x
+        seen |= derivatives(drawn, x, pixel, told) > 0
     return seen.movedim(-1, 0).reshape(model.image_shape)
 
 
