@@ -71,9 +71,8 @@ class GatedBlock(nn.Module):
 class GatedPixelCNN(PixelModel):
     """Each pixel from all before it that are near enough, by a vertical and a horizontal stack.
 
-    NOTE: unlike the paper's, the first layer adds a learned number for each place, and so does the last; the
-    vertical stack has a way around each layer too; and the value in a gate is taken as it is unless
-    `gate="tanh"` (the gated linear unit of Dauphin et al. 2016), which learned faster here.
+    NOTE: unlike the paper's, the first layer adds a learned number for each place, and so does the last, and the
+    vertical stack has a way around each layer too.
 
     Args:
         image_shape: (height, width), or (channels, height, width) for an order among the channels.
@@ -82,7 +81,8 @@ class GatedPixelCNN(PixelModel):
         first_kernel: side of the first layer's kernel, odd, at least 3.
         kernel_size: side of the others', likewise.
         dilations: of these, one block after the other, and from the start again.
-        gate: "linear" or "tanh", what is multiplied by the sigmoid.
+        gate: "tanh", whose value in (-1, 1) is multiplied by the sigmoid, or "linear": the gated linear unit of Dauphin
+            et al. (2016), quicker to compute, and less steady in a long training.
         n_levels, as_one_hot, condition: see `PixelModel`.
 
     Raises:
@@ -100,7 +100,7 @@ class GatedPixelCNN(PixelModel):
         first_kernel: int = 7,
         kernel_size: int = 3,
         dilations: Sequence[int] = (1,),
-        gate: str = "linear",
+        gate: str = "tanh",
         n_levels: int = 2,
         as_one_hot: bool = False,
         condition: Condition | None = None,

@@ -11,7 +11,9 @@ from course_utils.validation import check_count
 __all__ = ["TONE_PITCHES", "TONE_RATE", "Tones", "drawn_tones"]
 
 TONE_RATE = 8_000  # samples per second
-TONE_PITCHES = tuple(220 * 2 ** (k / 12) for k in (0, 3, 5, 7, 10, 12, 15, 17))  # Hz, a pentatonic scale from A3
+TONE_PITCHES = tuple(
+    220 * 2 ** (k / 12) for k in (0, 3, 5, 7, 10, 12, 15, 17)
+)  # Hz, a pentatonic scale from A3
 
 
 class Tones(NamedTuple):
