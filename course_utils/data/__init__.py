@@ -18,6 +18,7 @@ from course_utils.data.loaders import (
 )
 from course_utils.data.moons import MoonPhases, moon_phases
 from course_utils.data.pixels import binarize
+from course_utils.data.tones import TONE_PITCHES, TONE_RATE, Tones, drawn_tones
 from course_utils.data.toys import (
     Clusters,
     Curves,
@@ -34,6 +35,8 @@ from course_utils.data.vocabulary import Vocabulary
 __all__ = [
     "CREATURE_ATTRIBUTES",
     "LETTERS",
+    "TONE_PITCHES",
+    "TONE_RATE",
     "Clusters",
     "Creatures",
     "Curves",
@@ -47,12 +50,14 @@ __all__ = [
     "OutlinedCreatures",
     "Points",
     "SwissRoll",
+    "Tones",
     "Vocabulary",
     "binarize",
     "caption_creatures",
     "creature_vocabulary",
     "creatures",
     "drawn_letters",
+    "drawn_tones",
     "gaussian_grid",
     "gaussian_ring",
     "junction_films",
