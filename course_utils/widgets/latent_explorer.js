@@ -154,8 +154,8 @@ class Explorer {
   }
 
   readTraits() {
-    const { model } = this, numbers = model.get("precision") === "float16" ? halfFloats : floats;
-    const network = (name) => model.get(name) && new Network(model.get(name), numbers(model.get(`${name}_numbers`)));
+    const { model } = this, precision = model.get("precision");
+    const network = (name) => model.get(name) && new Network(model.get(name), unpacked(model.get(`${name}_numbers`), precision));
     this.decoder = network("_decoder");
     this.encoder = network("_encoder");
     this.z = Float32Array.from(model.get("z"));

@@ -11,6 +11,9 @@ function halfFloats(bytes) {
   });
 }
 
+/** Numbers that Python sent in a precision, "float16" or "float32", as 32-bit floats. */
+const unpacked = (bytes, precision) => (precision === "float16" ? halfFloats : floats)(bytes);
+
 /** The error function to 1.2e-7. Source: Press et al., Numerical Recipes, section 6.2.2. */
 function erf(x) {
   const t = 1 / (1 + 0.5 * Math.abs(x));
@@ -98,6 +101,28 @@ function pixelShuffle(x, factor, [channels, height, width]) {
   return y;
 }
 
+/** Pixels become channels, as PyTorch orders them: (channels, height, width) to (channels r², height / r, width / r). */
+function pixelUnshuffle(x, factor, [channels, height, width]) {
+  const y = new Float32Array(x.length), [rows, columns] = [height / factor, width / factor];
+  for (let c = 0, at = 0; c < channels; c++) {
+    for (let row = 0; row < height; row++) {
+      for (let column = 0; column < width; column++, at++) {
+        const to = c * factor ** 2 + (row % factor) * factor + (column % factor);
+        y[(to * rows + Math.floor(row / factor)) * columns + Math.floor(column / factor)] = x[at];
+      }
+    }
+  }
+  return y;
+}
+
+/** Channels of two pictures of one size, one after the other. */
+function joinedChannels(x, y) {
+  const both = new Float32Array(x.length + y.length);
+  both.set(x);
+  both.set(y, x.length);
+  return both;
+}
+
 class Network {
   /** Layers as Python describes them; `numbers` holds all weights and biases in that order. */
   constructor(layers, numbers) {
@@ -113,6 +138,7 @@ class Network {
   /** The output for one input, and its shape. */
   run(input, shape = [input.length]) {
     let x = input;
+    const kept = []; // what a later layer joins to what it gets, the last one first
     for (const layer of this.layers) {
       if (layer.kind === "linear") {
         x = linear(x, layer);
@@ -123,6 +149,15 @@ class Network {
       } else if (layer.kind === "pixel_shuffle") {
         x = pixelShuffle(x, layer.factor, shape);
         shape = [shape[0] / layer.factor ** 2, shape[1] * layer.factor, shape[2] * layer.factor];
+      } else if (layer.kind === "pixel_unshuffle") {
+        x = pixelUnshuffle(x, layer.factor, shape);
+        shape = [shape[0] * layer.factor ** 2, shape[1] / layer.factor, shape[2] / layer.factor];
+      } else if (layer.kind === "keep") {
+        kept.push({ x, channels: shape[0] });
+      } else if (layer.kind === "join") {
+        const bridge = kept.pop();
+        x = joinedChannels(x, bridge.x);
+        shape = [shape[0] + bridge.channels, ...shape.slice(1)];
       } else if (layer.kind === "shape") {
         shape = layer.shape;
       } else {
