@@ -50,7 +50,7 @@ class LatentExplorer(anywidget.AnyWidget):
         TraitError: if `z`, `a`, `b` or `c` is set to anything but d finite numbers.
     """
 
-    _esm = joined("shared.js", "network.js", "latent_explorer.js")
+    _esm = joined("shared.js", "network.js", "drawing.js", "latent_explorer.js")
 
     z = traitlets.List(traitlets.Float()).tag(sync=True)
     a = traitlets.List(traitlets.Float()).tag(sync=True)

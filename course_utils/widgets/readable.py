@@ -11,8 +11,21 @@ from torch import Tensor, nn
 from course_utils.networks import fold_batch_norm
 from course_utils.translation import UNet
 
-__all__ = ["ReadNetwork", "as_bytes", "device_of", "frozen", "read_network", "unknown_layer", "unrolled"]
+__all__ = [
+    "KNOWN_LAYERS",
+    "ReadNetwork",
+    "as_bytes",
+    "device_of",
+    "frozen",
+    "read_network",
+    "unknown_layer",
+    "unrolled",
+]
 
+KNOWN_LAYERS = (
+    "Linear, Conv2d (stride 1, size kept, odd kernel), PixelShuffle, PixelUnshuffle, Flatten, Unflatten, Identity, "
+    "Dropout (it does nothing after training), Sigmoid, SiLU, Tanh, ReLU, LeakyReLU and GELU"
+)
 ACTIVATIONS = {nn.Sigmoid: "sigmoid", nn.SiLU: "silu", nn.Tanh: "tanh", nn.ReLU: "relu"}
 
 
@@ -34,9 +47,7 @@ class ReadNetwork(NamedTuple):
 def read_network(module: Any) -> ReadNetwork | None:
     """Read an `nn.Sequential` of layers that the browser knows; None for anything else.
 
-    Known are Linear, Conv2d (stride 1, size kept, odd kernel), PixelShuffle, PixelUnshuffle, Flatten, Unflatten,
-    Identity, Dropout (it does nothing after training), Sigmoid, SiLU, Tanh, ReLU, LeakyReLU and GELU; and what
-    `unrolled` makes of a U-Net.
+    Known are those of KNOWN_LAYERS, and what `unrolled` makes of a U-Net.
     """
     if not isinstance(module, nn.Module):
         return None
