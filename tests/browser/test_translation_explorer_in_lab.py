@@ -298,6 +298,9 @@ def test_everything_is_done_by_keys(show, notebook):
     keyboard.press("Space")
     for key in ("ArrowRight", "ArrowRight", "Shift+ArrowDown"):
         keyboard.press(key)
+    assert page.locator(".jp-Notebook .jp-Cell.jp-mod-selected").count() == 1, (
+        "the Lab selects no further cell"
+    )
     assert message(page) == "Column 14, row 16: down, arrows draw; Space lifts."
     keyboard.press("Space")
     drawn = follows(page, notebook)
@@ -357,6 +360,10 @@ def test_python_sets_and_reads_the_outline(show, notebook):
     button(page, "undo the last change").click()
     follows(page, notebook)
     assert captions(page)[0] == "outline, example 4"
+    button(page, "undo the last change").click()
+    follows(page, notebook)
+    assert captions(page)[0] == "outline, example 1"
+    assert in_python(notebook, "widget.example") == 0
     made = np.array(in_python(notebook, "widget.pictures()['translation'].tolist()"))
     np.testing.assert_allclose(result(page), made, atol=0.01)
 
@@ -457,5 +464,7 @@ def test_without_a_kernel_it_still_draws(show, notebook):
     assert captions(page) == ["outline, example 1", "translation", "the true picture"]
     picks(page).nth(5).click()
     settle(page)
+    outlines = outlined_creatures(12, generator=torch.Generator().manual_seed(0)).outlines
+    np.testing.assert_allclose(outline(page), outlines[5], atol=0.6 / 255)
     np.testing.assert_allclose(result(page), expected("stored", outline(page)), atol=0.02)
     np.testing.assert_array_equal(outline(page, 1), outline(page), "the other view follows without Python")
