@@ -131,7 +131,8 @@ class Explorer {
     const stated = this.stated(), last = this.past.at(-1);
     this.stroke = null;
     if (equal(stated.outline, this.now.outline)) {
-      this.now.example = stated.example;
+      const isToCome = this.model.get("example") !== stated.example; // the outline of another example
+      if (!isToCome) this.now.example = stated.example;
     } else if (last && equal(stated.outline, last.outline)) {
       this.now = Object.assign(this.past.pop(), { example: stated.example }); // one change undone, here or in another view
     } else {
