@@ -6,6 +6,7 @@ from course_utils.widgets.elbo_explorer import ELBOExplorer
 from course_utils.widgets.em_stepper import EMStepper
 from course_utils.widgets.gan_playground import GANPlayground
 from course_utils.widgets.latent_explorer import LatentExplorer
+from course_utils.widgets.translation_explorer import TranslationExplorer
 
 __all__ = [
     "CaptionExplorer",
@@ -14,4 +15,5 @@ __all__ = [
     "EMStepper",
     "GANPlayground",
     "LatentExplorer",
+    "TranslationExplorer",
 ]

@@ -62,9 +62,9 @@ class Explorer {
   readModel() {
     const { model } = this, layers = model.get("_network"), reader = model.get("_reader");
     if (!layers) return;
-    const numbers = model.get("precision") === "float16" ? halfFloats : floats;
-    this.network = new Network(layers, numbers(model.get("_network_numbers")));
-    this.reader = new READERS[reader.kind](reader, numbers(model.get("_reader_numbers")));
+    const [network, words] = ["_network_numbers", "_reader_numbers"].map((name) => unpacked(model.get(name), model.get("precision")));
+    this.network = new Network(layers, network);
+    this.reader = new READERS[reader.kind](reader, words);
   }
 
   // ---- the page

@@ -4,7 +4,7 @@
 const TILES = 13; // pictures in a row of the grid
 const STRIP = 9; // pictures along the path
 const TRAVEL = 3000; // milliseconds from A to B
-const BRUSH = 1.1; // radius on the canvas to draw on, in its pixels
+const BRUSH = 2.2; // width of a line on the canvas to draw on, in its pixels
 const NO_DECODER = NO_ANSWER + "Pictures of new codes wait for it; run the cell again.";
 
 // Two class names where it departs from the shared style, which every further widget on the page brings again.
@@ -154,8 +154,8 @@ class Explorer {
   }
 
   readTraits() {
-    const { model } = this, numbers = model.get("precision") === "float16" ? halfFloats : floats;
-    const network = (name) => model.get(name) && new Network(model.get(name), numbers(model.get(`${name}_numbers`)));
+    const { model } = this, precision = model.get("precision");
+    const network = (name) => model.get(name) && new Network(model.get(name), unpacked(model.get(`${name}_numbers`), precision));
     this.decoder = network("_decoder");
     this.encoder = network("_encoder");
     this.z = Float32Array.from(model.get("z"));
@@ -291,11 +291,9 @@ class Explorer {
     show();
     let last = null;
     const stroke = (event) => {
-      const box = canvas.getBoundingClientRect();
-      const x = ((event.clientX - box.left) / box.width) * width - 0.5, y = ((event.clientY - box.top) / box.height) * height - 0.5;
-      const from = last ?? [x, y], steps = Math.ceil(2 * Math.hypot(x - from[0], y - from[1])) || 1;
-      for (let s = 1; s <= steps; s++) this.dab(from[0] + ((x - from[0]) * s) / steps, from[1] + ((y - from[1]) * s) / steps, height, width);
-      last = [x, y];
+      const place = placeOn(canvas, event, [height, width]);
+      drawLine(this.drawing, [height, width], last ?? place, place, BRUSH, 1);
+      last = place;
       show();
       this.encodeDrawing([1, height, width]);
     };
@@ -307,16 +305,6 @@ class Explorer {
     canvas.addEventListener("pointerup", () => (last = null));
     addButton(row, "Clear", "clear the drawing", () => (this.drawing.fill(0), show()));
     element(row, "span", { class: "hint" }, "Draw: the explorer goes to the code of your drawing.");
-  }
-
-  dab(x, y, height, width) {
-    const reach = Math.ceil(BRUSH + 1);
-    for (let row = Math.max(0, Math.round(y) - reach); row <= Math.min(height - 1, Math.round(y) + reach); row++) {
-      for (let column = Math.max(0, Math.round(x) - reach); column <= Math.min(width - 1, Math.round(x) + reach); column++) {
-        const ink = within(BRUSH + 0.5 - Math.hypot(column - x, row - y), [0, 1]), at = row * width + column;
-        this.drawing[at] = Math.max(this.drawing[at], ink);
-      }
-    }
   }
 
   listenToPad() {

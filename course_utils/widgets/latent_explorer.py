@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from course_utils.plots import COLORS
 from course_utils.validation import as_float_tensor, check_choice, check_count
-from course_utils.widgets.readable import ReadNetwork, read_network
+from course_utils.widgets.readable import as_bytes, device_of, read_network
 from course_utils.widgets.scripts import joined
 
 __all__ = ["LatentExplorer"]
@@ -50,7 +50,7 @@ class LatentExplorer(anywidget.AnyWidget):
         TraitError: if `z`, `a`, `b` or `c` is set to anything but d finite numbers.
     """
 
-    _esm = joined("shared.js", "network.js", "latent_explorer.js")
+    _esm = joined("shared.js", "network.js", "drawing.js", "latent_explorer.js")
 
     z = traitlets.List(traitlets.Float()).tag(sync=True)
     a = traitlets.List(traitlets.Float()).tag(sync=True)
@@ -198,12 +198,6 @@ class LatentExplorer(anywidget.AnyWidget):
         return codes
 
 
-def device_of(network: Any) -> torch.device:
-    """Where a network's parameters lie; the CPU for anything without parameters."""
-    first = next(network.parameters(), None) if isinstance(network, nn.Module) else None
-    return torch.device("cpu") if first is None else first.device
-
-
 def interpolate(a: Tensor, b: Tensor, n_steps: int, *, spherical: bool) -> Tensor:
     """Codes from `a` to `b`, ends included, shape (n_steps, d)."""
     t = torch.linspace(0, 1, n_steps)[:, None]
@@ -306,8 +300,3 @@ def image_shape(images: Tensor, decoder: Any, d: int) -> list[int]:
     except Exception:  # it is asked again when it is shown, and then the widget says what is wrong
         return []
     return [1, *shape] if len(shape) == 2 else shape
-
-
-def as_bytes(network: ReadNetwork | None, precision: str) -> bytes:
-    """The numbers of a network, in the precision in which they are sent."""
-    return b"" if network is None else network.numbers.astype(precision).tobytes()

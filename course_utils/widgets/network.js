@@ -1,5 +1,7 @@
 // A network of PyTorch layers, run in the browser on one input at a time.
 
+const BLOCK = 3; // outputs, and pixels, of a convolution at once: each number that is read serves three sums
+
 /** Numbers that Python sent as 16-bit floats, as 32-bit ones. */
 function halfFloats(bytes) {
   const halves = new Uint16Array(bytes.buffer.slice(bytes.byteOffset, bytes.byteOffset + bytes.byteLength));
@@ -10,6 +12,9 @@ function halfFloats(bytes) {
     return sign * (1 + fraction / 1024) * 2 ** (exponent - 15);
   });
 }
+
+/** Numbers that Python sent in a precision, "float16" or "float32", as 32-bit floats. */
+const unpacked = (bytes, precision) => (precision === "float16" ? halfFloats : floats)(bytes);
 
 /** The error function to 1.2e-7. Source: Press et al., Numerical Recipes, section 6.2.2. */
 function erf(x) {
@@ -43,7 +48,7 @@ function linear(x, { inputs, outputs, weight, bias }) {
 /** What a kernel sees at each pixel, one row of inputs·kernel² numbers after the other, zeros beyond the edge. */
 function patchesOf(x, { inputs, kernel }, [height, width]) {
   const reach = (kernel - 1) / 2, size = height * width, taps = inputs * kernel ** 2;
-  const patches = new Float32Array(4 * Math.ceil(size / 4) * taps);
+  const patches = new Float32Array(BLOCK * Math.ceil(size / BLOCK) * taps);
   for (let row = 0, at = 0; row < height; row++) {
     for (let column = 0; column < width; column++) {
       for (let i = 0; i < inputs; i++) {
@@ -62,23 +67,28 @@ function patchesOf(x, { inputs, kernel }, [height, width]) {
 function convolution(x, layer, [height, width]) {
   const { outputs, weight, bias } = layer, size = height * width, y = new Float32Array(outputs * size);
   const patches = patchesOf(x, layer, [height, width]), taps = weight.length / outputs;
-  for (let o = 0; o < outputs; o++) {
-    // Four pixels at once are several times as fast. What the last four put beyond the end, the next output overwrites,
-    // and JavaScript ignores what lies beyond the array.
-    for (let p = 0; p < size; p += 4) {
-      let a = bias[o], b = a, c = a, d = a;
+  for (let o = 0; o < outputs; o += BLOCK) {
+    const [to1, to2] = [1, 2].map((r) => Math.min(r, outputs - 1 - o) * taps); // beyond the last output, that one again
+    for (let p = 0; p < size; p += BLOCK) {
+      let a0 = 0, a1 = 0, a2 = 0, b0 = 0, b1 = 0, b2 = 0, c0 = 0, c1 = 0, c2 = 0;
       for (let at = o * taps, k = p * taps; at < (o + 1) * taps; at++, k++) {
-        const factor = weight[at];
-        a += factor * patches[k];
-        b += factor * patches[k + taps];
-        c += factor * patches[k + 2 * taps];
-        d += factor * patches[k + 3 * taps];
+        const a = weight[at], b = weight[at + to1], c = weight[at + to2];
+        const x0 = patches[k], x1 = patches[k + taps], x2 = patches[k + 2 * taps];
+        a0 += a * x0;
+        a1 += a * x1;
+        a2 += a * x2;
+        b0 += b * x0;
+        b1 += b * x1;
+        b2 += b * x2;
+        c0 += c * x0;
+        c1 += c * x1;
+        c2 += c * x2;
       }
-      const to = o * size + p;
-      y[to] = a;
-      y[to + 1] = b;
-      y[to + 2] = c;
-      y[to + 3] = d;
+      const sums = [a0, a1, a2, b0, b1, b2, c0, c1, c2];
+      const rows = Math.min(BLOCK, outputs - o), columns = Math.min(BLOCK, size - p);
+      for (let r = 0; r < rows; r++) {
+        for (let i = 0; i < columns; i++) y[(o + r) * size + p + i] = sums[r * BLOCK + i] + bias[o + r];
+      }
     }
   }
   return y;
@@ -98,6 +108,28 @@ function pixelShuffle(x, factor, [channels, height, width]) {
   return y;
 }
 
+/** Pixels become channels, as PyTorch orders them: (channels, height, width) to (channels r², height / r, width / r). */
+function pixelUnshuffle(x, factor, [channels, height, width]) {
+  const y = new Float32Array(x.length), [rows, columns] = [height / factor, width / factor];
+  for (let c = 0, at = 0; c < channels; c++) {
+    for (let row = 0; row < height; row++) {
+      for (let column = 0; column < width; column++, at++) {
+        const to = c * factor ** 2 + (row % factor) * factor + (column % factor);
+        y[(to * rows + Math.floor(row / factor)) * columns + Math.floor(column / factor)] = x[at];
+      }
+    }
+  }
+  return y;
+}
+
+/** Channels of two pictures of one size, one after the other. */
+function joinedChannels(x, y) {
+  const both = new Float32Array(x.length + y.length);
+  both.set(x);
+  both.set(y, x.length);
+  return both;
+}
+
 class Network {
   /** Layers as Python describes them; `numbers` holds all weights and biases in that order. */
   constructor(layers, numbers) {
@@ -113,6 +145,7 @@ class Network {
   /** The output for one input, and its shape. */
   run(input, shape = [input.length]) {
     let x = input;
+    const kept = []; // what a later layer joins to what it gets, the last one first
     for (const layer of this.layers) {
       if (layer.kind === "linear") {
         x = linear(x, layer);
@@ -123,6 +156,15 @@ class Network {
       } else if (layer.kind === "pixel_shuffle") {
         x = pixelShuffle(x, layer.factor, shape);
         shape = [shape[0] / layer.factor ** 2, shape[1] * layer.factor, shape[2] * layer.factor];
+      } else if (layer.kind === "pixel_unshuffle") {
+        x = pixelUnshuffle(x, layer.factor, shape);
+        shape = [shape[0] * layer.factor ** 2, shape[1] / layer.factor, shape[2] / layer.factor];
+      } else if (layer.kind === "keep") {
+        kept.push({ x, channels: shape[0] });
+      } else if (layer.kind === "join") {
+        const bridge = kept.pop();
+        x = joinedChannels(x, bridge.x);
+        shape = [shape[0] + bridge.channels, ...shape.slice(1)];
       } else if (layer.kind === "shape") {
         shape = layer.shape;
       } else {

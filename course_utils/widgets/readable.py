@@ -1,5 +1,6 @@
 """Reading a PyTorch network layer by layer, so that the browser can run it."""
 
+import copy
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
@@ -7,9 +8,33 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-__all__ = ["ReadNetwork", "read_network"]
+from course_utils.networks import fold_batch_norm
+from course_utils.translation import UNet
 
+__all__ = [
+    "KNOWN_LAYERS",
+    "ReadNetwork",
+    "as_bytes",
+    "device_of",
+    "frozen",
+    "read_network",
+    "unknown_layer",
+    "unrolled",
+]
+
+KNOWN_LAYERS = (
+    "Linear, Conv2d (stride 1, size kept, odd kernel), PixelShuffle, PixelUnshuffle, Flatten, Unflatten, Identity, "
+    "Dropout (it does nothing after training), Sigmoid, SiLU, Tanh, ReLU, LeakyReLU and GELU"
+)
 ACTIVATIONS = {nn.Sigmoid: "sigmoid", nn.SiLU: "silu", nn.Tanh: "tanh", nn.ReLU: "relu"}
+
+
+class Keep(nn.Module):
+    """What comes is kept beside the way, for a later `Join`."""
+
+
+class Join(nn.Module):
+    """What was kept last follows what comes, channel upon channel."""
 
 
 class ReadNetwork(NamedTuple):
@@ -22,8 +47,7 @@ class ReadNetwork(NamedTuple):
 def read_network(module: Any) -> ReadNetwork | None:
     """Read an `nn.Sequential` of layers that the browser knows; None for anything else.
 
-    Known are Linear, Conv2d (stride 1, size kept, odd kernel), PixelShuffle, Flatten, Unflatten, Identity, Dropout (it
-    does nothing after training), Sigmoid, SiLU, Tanh, ReLU, LeakyReLU and GELU.
+    Known are those of KNOWN_LAYERS, and what `unrolled` makes of a U-Net.
     """
     if not isinstance(module, nn.Module):
         return None
@@ -39,6 +63,41 @@ def read_network(module: Any) -> ReadNetwork | None:
         torch.cat([part.detach().float().flatten().cpu() for part in numbers]) if numbers else torch.empty(0)
     )
     return ReadNetwork(layers, together.numpy())
+
+
+def unknown_layer(module: nn.Module) -> nn.Module | None:
+    """The first layer that `read_network` does not know; None if it knows them all."""
+    return next((layer for layer in flat(module) if describe(layer) is None), None)
+
+
+def unrolled(unet: UNet) -> nn.Sequential:
+    """A U-Net as one sequence of layers, for evaluation, batch norm folded in: only to be read, not to be called.
+
+    Raises:
+        ValueError: if a batch norm cannot be folded.
+    """
+    layers: list[nn.Module] = []
+    for half in unet.down:
+        layers += [Keep(), *fold_batch_norm(nn.Sequential(*flat(half)))]
+    for double in unet.up:
+        layers += [*fold_batch_norm(nn.Sequential(*flat(double))), Join()]
+    return nn.Sequential(*layers, *fold_batch_norm(nn.Sequential(*flat(unet.output))))
+
+
+def frozen(model: Any) -> Any:
+    """A copy of a module, in evaluation mode; anything else as it is."""
+    return copy.deepcopy(model).eval() if isinstance(model, nn.Module) else model
+
+
+def device_of(network: Any) -> torch.device:
+    """Where a network's parameters lie; the CPU for anything without parameters."""
+    first = next(network.parameters(), None) if isinstance(network, nn.Module) else None
+    return torch.device("cpu") if first is None else first.device
+
+
+def as_bytes(network: ReadNetwork | None, precision: str) -> bytes:
+    """The numbers of a network, in the precision in which they are sent."""
+    return b"" if network is None else network.numbers.astype(precision).tobytes()
 
 
 def flat(module: nn.Module) -> Iterator[nn.Module]:
@@ -66,6 +125,10 @@ def describe(layer: nn.Module) -> list[dict[str, Any]] | None:
             return [{"kind": "convolution", **sizes}]
         case nn.PixelShuffle():
             return [{"kind": "pixel_shuffle", "factor": layer.upscale_factor}]
+        case nn.PixelUnshuffle():
+            return [{"kind": "pixel_unshuffle", "factor": layer.downscale_factor}]
+        case Keep() | Join():
+            return [{"kind": "keep" if isinstance(layer, Keep) else "join"}]
         case nn.Unflatten(dim=1):
             return [{"kind": "shape", "shape": [int(size) for size in layer.unflattened_size]}]
         case nn.LeakyReLU():

@@ -196,7 +196,7 @@ function asCanvas({ data, shape }) {
   Object.assign(canvas, { width, height });
   const image = new ImageData(width, height), size = width * height;
   for (let i = 0; i < size; i++) {
-    for (let q = 0; q < 3; q++) image.data[4 * i + q] = 255 * data[(channels === 3 ? q * size : 0) + i] + 0.5;
+    for (let q = 0; q < 3; q++) image.data[4 * i + q] = 255 * data[(channels === 3 ? q * size : 0) + i];
     image.data[4 * i + 3] = 255;
   }
   canvas.getContext("2d").putImageData(image, 0, 0);

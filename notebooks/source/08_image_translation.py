@@ -34,10 +34,11 @@ import tempfile
 from pathlib import Path
 
 import matplotlib.pyplot as plt
+import numpy as np
 import torch
-from PIL import Image
+from PIL import Image, ImageDraw
 
-from course_utils import data, metrics, plots, pretrained, translation
+from course_utils import data, metrics, plots, pretrained, translation, widgets
 from course_utils.exercises import ch08
 from course_utils.seeding import seed_everything
 from course_utils.translation import translate
@@ -345,6 +346,93 @@ ch08.one_answer.answer(...)
 # %% [markdown] slideshow={"slide_type": "fragment"}
 # Over all outlines each colour has about a fifth, and is the true one about as often as by chance. It looks like a draw. It is none: no $z$ goes in, and the same outline gives the same colour every time. The choice hangs on what the outline shows, although in the data that has nothing to do with the colour: half of the spotted
 # creatures become pink, and hardly any of the plain ones. Small things count as well: move the outline one pixel sideways, and about half of the creatures change colour.
+
+# %% [markdown] slideshow={"slide_type": "subslide"}
+# ### Sheets that no creature was drawn on
+# In training the translator has met whole creatures only. What does it do with other drawings? `drawn` makes an outline of lines as wide as theirs.
+#
+# > **Predict.** What will it make of an empty sheet? Of half a circle? Of two bodies that touch: one colour, or two? Of a house?
+
+# %% slideshow={"slide_type": "fragment"}
+
+
+def drawn(*lines):
+    """An outline (24, 24) of lines through points (x, y), in pixels from the upper left corner."""
+    paper = Image.new("L", (240, 240), 255)  # ten times as large, for soft edges
+    for line in lines:
+        ImageDraw.Draw(paper).line([(10 * x, 10 * y) for x, y in line], fill=0, width=8, joint="curve")
+    return torch.from_numpy(np.array(paper.resize((24, 24), Image.Resampling.BOX))) / 255
+
+
+def ring(x, y, radius, part=1.0):
+    """Points on a circle, clockwise from its top; a part of it, if less than 1."""
+    angles = torch.linspace(0, 2 * torch.pi * part, 49)
+    return torch.stack([x + radius * angles.sin(), y - radius * angles.cos()], 1).tolist()
+
+
+# %% slideshow={"slide_type": "subslide"}
+roof_and_walls = [(5, 20.5), (5, 11), (12, 4), (19, 11), (19, 20.5), (5, 20.5)]
+door = [(10.5, 20.5), (10.5, 15), (13.5, 15), (13.5, 20.5)]
+drawings = {
+    "an empty sheet": drawn(),
+    "a circle": drawn(ring(12, 14.5, 6.5)),
+    "half of it": drawn(ring(12, 14.5, 6.5, 0.5)),
+    "with eyes": drawn(ring(12, 14.5, 6.5), ring(9.6, 13, 1.3), ring(14.4, 13, 1.3)),
+    "two bodies": drawn(ring(6.5, 15.5, 5), ring(17.5, 15.5, 5)),
+    "a house": drawn(roof_and_walls, door),
+}
+sheets = torch.stack(list(drawings.values()))  # (6, 24, 24)
+
+# %% slideshow={"slide_type": "subslide"}
+rows = {"drawing": in_colour(sheets)}
+rows |= {name: translate(translators[name], sheets) for name in ("error alone", "both, stored")}
+plots.show(
+    plots.plot_images(torch.cat(list(rows.values())), n_columns=6, row_labels=list(rows)),
+    alt="Three rows of six pictures. Drawings: an empty sheet, a circle, its right half, a circle with eyes, two circles "
+    "that touch, a house. Error alone: the lines, pale brown inside, each time under the same murky sky with two pale "
+    "suns. Stored: a blue haze at night; a bluish ball at night; half a pale ball by day; a blue ball with eyes by day; "
+    "a red and a blue ball at night; a green house with its door by day.",
+)
+
+# %% [markdown] slideshow={"slide_type": "fragment"}
+# - *An empty sheet* becomes a night with two moons and a blue haze where a body usually stands. Nobody drew it: this is what the translator paints where the ink says nothing.
+# - *Half a circle* is a day, the whole one a night. The line asks for neither.
+# - *Two bodies*: one is red, the other blue. Nothing in the loss asks for one colour per picture. It asks for pixels near an answer, and for patches that look real.
+# - *The house* keeps its door. A line stays where it was drawn, since it can cross at the top bridge (section 8.2), and what it encloses is painted like a body.
+# - *Error alone* keeps the lines too. It never chooses: six drawings, one sky.
+
+# %% [markdown] slideshow={"slide_type": "subslide"}
+# ### How far does a dot reach?
+# One verdict of the discriminator sees 16 pixels. The translator sees more: at its bottom there are 3×3 places, so each pixel of the picture can depend on each pixel of the outline. Can, not must.
+#
+# > **Predict.** A dot of 2×2 pixels is added to every outline, first in a corner of the sky, then on the belly. Does it change pixels more than 8 away? The colour of the creature?
+
+# %% slideshow={"slide_type": "fragment"}
+pixel = torch.arange(24)
+for where, (row, column) in {"in a corner": (2, 2), "on the belly": (17, 11)}.items():
+    dotted = test.outlines.clone()
+    dotted[:, row : row + 2, column : column + 2] = 0
+    repainted = translate(translators["both, stored"], dotted)
+    changed = (repainted - made["both, stored"]).abs().amax(1) > 0.1  # (1000, 24, 24)
+    is_far = torch.maximum((pixel[:, None] - row).abs(), (pixel - column).abs()) > 8  # (24, 24)
+    same_colour = (judge.predict(repainted)[:, 2] == painted).double().mean()
+    print(f"a dot {where}: {changed[:, is_far].double().mean():.0%} of the far pixels change,", end=" ")
+    print(f"{same_colour:.0%} of the creatures keep their colour")
+
+# %% [markdown] slideshow={"slide_type": "fragment"}
+# The dot in the corner remains a local matter: 3 % of the far pixels change by more than 0.1, and 98 % of the creatures keep their colour. The dot on the belly reaches 21 % of the far pixels, and a quarter of the creatures take another colour. So what the outline shows is copied where it is, and what it leaves open is decided by much of the drawing at once, more by the body than by the empty sky.
+
+# %% [markdown] slideshow={"slide_type": "subslide"}
+# ### In your hands
+# 1. Pick a creature. Move its outline pixel by pixel: when does the colour change, when the time of day? What stays?
+# 2. *Clear*, and draw a body slowly. Which stroke decides the colour? Beside the translations is what there was before it; *Undo* takes it back.
+# 3. Give a creature a third eye, or a horn. Take a foot away with the eraser. How much of the rest changes?
+# 4. Write a letter. Where does the translator paint a creature all the same?
+# 5. *Error alone* has the smallest error. Does it ever choose?
+
+# %% slideshow={"slide_type": "subslide"}
+chosen = {name: translators[name] for name in ("both, stored", "error alone")}
+widgets.TranslationExplorer(chosen, torch.cat([test.outlines[:8], sheets]), test.images[:8])
 
 # %% [markdown] slideshow={"slide_type": "skip"}
 # ### Exercise 8.4

@@ -16,6 +16,7 @@ from tools import notebooks, slides
 
 CHAPTERS = [pair.notebook for pair in notebooks.pairs(notebooks.NOTEBOOKS) if pair.notebook.exists()]
 WITH_EXPLORER = next(path for path in CHAPTERS if path.name.startswith("02_"))
+WITH_PAPER = next(path for path in CHAPTERS if path.name.startswith("08_"))
 # Each chapter is read from its file, and the first one with a widget over HTTP too.
 DECKS = [(path, "file") for path in CHAPTERS] + [(CHAPTERS[1], "http")]
 SMALLEST_TEXT, SMALLEST_CODE = 18, 15  # px at 1280 × 720
@@ -324,5 +325,43 @@ def test_the_explorer_is_within_reach_and_decodes_without_a_kernel(make, open_de
     assert np.abs(decoded() - before).max() > 0.5, "another digit"
     assert pixels() != picture
     assert not explorer.locator(".message").inner_text(), "Python is not asked"
+    assert not deck.complaints
+    assert not deck.outside
+
+
+# ---- paper to draw on, on its slide
+
+
+def test_a_drawing_is_translated_without_a_kernel(make, open_deck):
+    deck = open_deck(make(WITH_PAPER, slides.CACHE), "file")
+    page, explorer = deck.page, deck.page.locator(".translation-explorer")
+    page.evaluate(
+        SHOW, page.evaluate("Reveal.getSlides().findIndex((s) => s.querySelector('.translation-explorer'))")
+    )
+    settle(page)
+    for control in explorer.locator("button").all():
+        control.click(trial=True)  # nothing lies over it
+
+    def made():
+        read = "(all) => all.map((canvas) => Array.from(canvas.picture.data))"
+        return np.array(
+            explorer.locator("figure > canvas").evaluate_all(read)
+        )  # two models, and what to compare
+
+    explorer.get_by_label("an empty sheet of paper").click()
+    settle(page)
+    empty = made()
+    box = explorer.locator(".sheet canvas").bounding_box()
+    page.mouse.move(box["x"] + 0.3 * box["width"], box["y"] + 0.5 * box["height"])
+    page.mouse.down()
+    page.mouse.move(box["x"] + 0.7 * box["width"], box["y"] + 0.5 * box["height"], steps=5)
+    page.mouse.up()
+    settle(page)
+    drawn = explorer.evaluate("(root) => root.explorer.now.outline")
+    ink = (np.reshape(drawn, (24, 24)) < 0.7).nonzero()
+    assert set(ink[0]) <= {11, 12}, "the line is where the pointer was, although the slide is scaled"
+    assert (ink[1].min(), ink[1].max()) == (7, 16)
+    assert (np.abs(made() - empty).max(1)[:2] > 0.2).all(), "both translations follow"
+    np.testing.assert_array_equal(made()[2], empty[0], "beside them is what was before")
     assert not deck.complaints
     assert not deck.outside
