@@ -310,11 +310,11 @@ for name, pictures in (made | {"truth": test.images}).items():
     print("".join(f"{agreement[attribute]:9.0%}" for attribute in SHOWN))
 
 # %% [markdown] slideshow={"slide_type": "subslide"}
-# Read row by row. This is one seed, and learning rate and momentum are not the same in all rows. Sharpness cannot tell an edge from noise. By chance the judge would be right in 50 % (size) and 33 % (the others); it has only ever seen clean creatures, so be careful with its numbers in the first three rows.
+# Read row by row. This is one seed, on another processor the live rows come out a little different, and learning rate and momentum are not the same in all rows. Sharpness cannot tell an edge from noise. By chance the judge would be right in 50 % (size) and 33 % (the others); it has only ever seen clean creatures, so be careful with its numbers in the first three rows.
 #
-# - *Error alone* has the smallest error of all, 0.255, and the lowest sharpness, 5.1 %. Its skies are neither day nor night: 0.150 away from the nearer one. The lines are in the right places, and in the large plain ones you can count the eyes, though the judge hardly can.
-# - *Verdict alone* has found days and nights (0.046), but in 400 steps hardly a creature. $D$ says only "real or not", patch by patch; it takes long until that has led to the right eye in the right place.
-# - *Both* has skies nearly as clear as the second row, and strong colours. Pattern, eyes and horns are read better than with either term alone, size and body a little worse than with the error alone. Its error is larger: whoever chooses red where the truth is blue pays for it. So the absolute error cannot be the measure here.
+# - *Error alone* has the smallest error of all, 0.255, and the lowest sharpness, 5.1 %. Its skies are neither day nor night: about 0.15 away from the nearer one. The lines are in the right places, and in the large plain ones you can count the eyes, though the judge hardly can.
+# - *Verdict alone* has found days and nights (about 0.05), but in 400 steps hardly a creature. $D$ says only "real or not", patch by patch; it takes long until that has led to the right eye in the right place.
+# - *Both* has skies about as clear as the second row, and strong colours. Pattern, eyes and horns are read better than with either term alone, the body a little worse than with the error alone. Its error is larger: whoever chooses red where the truth is blue pays for it. So the absolute error cannot be the measure here.
 # - *The stored one* is the third, trained on four times as many pairs for 16,000 steps. The outline's attributes are seen in 83 % (eyes, which are small) to 100 %.
 # - *Look at the sky.* In half of the stored pictures shown there are two suns or two moons. An outline does not show on which side the sun hangs, so the error likes some of it on both sides. And a patch of 16 pixels never sees both corners: each patch is plausible, the picture is not.
 
@@ -531,8 +531,8 @@ plots.show(
 )
 
 # %% [markdown] slideshow={"slide_type": "subslide"}
-# - The time of day changes in 100 % of the pictures, with the cycle and without. That is all that the discriminators ask for.
-# - **With** the cycle every other attribute is kept in 96.2 % or more. **Without** it, patterns are lost: the judge sees the right one in 71.9 % on the way to the night. Body and eyes suffer too, and what comes back is not the picture that went.
+# - The time of day changes in nearly 100 % of the pictures, with the cycle and without. That is all that the discriminators ask for.
+# - **With** the cycle every other attribute is kept in 96 % or more. **Without** it, patterns are lost: the judge sees the right one in about three of four on the way to the night. Body and eyes suffer too, and what comes back is not the picture that went.
 # - Why is it not worse? Probably because $x + f(x)$ starts at the identity, and the discriminators ask for no change but the time of day. We have not measured that: it would take a translator that starts elsewhere.
 #
 # This is one seed, too, and a short training. Sun and moon are where they should be, since both hang in the same places of our pictures. In most of the nights you can see the cloud, dark red, where a real night has none. It can be of use to $F$, which has to paint it again (section 8.5).
@@ -643,7 +643,7 @@ plots.show(
 )
 
 # %% [markdown] slideshow={"slide_type": "subslide"}
-# 78 % come back in the right colour. Take away nothing but the tint, which is a bit more than a third of what coloured pictures have, and 26 % are left. Of truly grey pictures this translator makes 24 %. Guessing gives 20 %. So this $F$ reads the colour in the tint. It could have read something from how light a creature is, but
+# About three of four come back in the right colour. Take away nothing but the tint, which is a bit more than a third of what coloured pictures have, and little more than one of four is left. Of truly grey pictures this translator makes no more. Guessing gives 20 %. So this $F$ reads the colour in the tint. It could have read something from how light a creature is, but
 # the tint was easier. It is not a perfect hiding place: a green creature is still green to the eye. This is one seed and a short training.
 #
 # Nobody told the networks to do this. $F$ is trained together with $G$, and learns to read whatever $G$ writes. $D$ objects to a visible tint, so the message becomes faint, and moves into dots and rims. Rounding to 32 levels does not hurt this one yet, rounding to 4 does, at the price
