@@ -335,10 +335,12 @@ def test_the_explorer_is_within_reach_and_decodes_without_a_kernel(make, open_de
 def test_a_drawing_is_translated_without_a_kernel(make, open_deck):
     deck = open_deck(make(WITH_PAPER, slides.CACHE), "file")
     page, explorer = deck.page, deck.page.locator(".translation-explorer")
+    page.set_viewport_size({"width": 1920, "height": 1080})
     page.evaluate(
         SHOW, page.evaluate("Reveal.getSlides().findIndex((s) => s.querySelector('.translation-explorer'))")
     )
     settle(page)
+    assert page.evaluate("Reveal.getScale()") > 1.2
     for control in explorer.locator("button").all():
         control.click(trial=True)  # nothing lies over it
 
