@@ -235,8 +235,8 @@ axes[1].legend(markerscale=3, loc="upper left", bbox_to_anchor=(1, 1))
 plots.show(
     figure,
     alt="Two maps of 2,000 test digits, coloured by label, with a numeral near the median of each label. PCA: ones at the left end, "
-    "zeros at the right, all others mixed between them. Deep autoencoder: 0, 1, 2 and 7 spread out from the middle, each in a "
-    "direction of its own; 6 lies left of the middle; 4 and 9 share one region, and so do 3, 5 and 8.",
+    "zeros at the right, all others mixed between them. Deep autoencoder: from a crowded middle, zeros spread up, ones down to the "
+    "right, sevens down; 4 and 9 share one region below the middle, 3, 5 and 8 another above it; twos lie in two places.",
 )
 
 # %% [markdown] slideshow={"slide_type": "fragment"}
