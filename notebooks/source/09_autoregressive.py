@@ -381,7 +381,7 @@ model.start_at_frequencies(images)
 
 def test_nats(model):
     """Log p(x) of the first 200 test digits."""
-    return {"test": float(model.log_prob(test_x[:200]).mean())}
+    return {"test": model.log_prob(test_x[:200]).mean().item()}
 
 
 print(f"coins of the mean image: {test_nats(model)['test']:.1f} nats per digit")
