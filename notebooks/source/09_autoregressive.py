@@ -421,7 +421,7 @@ shown = torch.cat([drawn[:24], test_x[:12], expected, (surprise / 3).clamp(0, 1)
 rows = ["drawn", "drawn", "test digits", "p(white | before)", "cost"]
 plots.show(
     plots.plot_images(shown, n_columns=12, row_labels=rows),
-    alt="Five rows of twelve pictures. Two rows of drawn digits, most of them readable, some invented; test digits; the "
+    alt="Five rows of twelve pictures. Two rows of drawn digits, about half of them readable, the others strokes of no digit; test digits; the "
     "probability of white at each pixel given those before, like the digits but soft at the beginning of each stroke; and "
     "the cost in nats, bright along the upper and left edges of the strokes.",
 )
@@ -639,7 +639,7 @@ rows = [halves, *several, chosen]
 plots.show(
     plots.plot_images(torch.cat(rows), n_columns=10, row_labels=["given", *"12345", "truth"]),
     alt="Seven rows of ten digits. In the first the lower half is grey; then five completions each; last the true digits. "
-    "Most completions are digits, and one upper half often becomes different ones, such as 4 and 9.",
+    "Most completions are digits, and some upper halves become several different ones.",
 )
 
 # %% [markdown] slideshow={"slide_type": "subslide"}
@@ -769,8 +769,8 @@ for line, (name, waves) in zip(axes, {"data": heard, "drawn": drawn}.items(), st
 axes[1, 0].set_xlabel("time (ms)")
 plots.show(
     figure,
-    alt="Four waves from the data and four drawn ones over 30 milliseconds: sine, triangle and square waves of different "
-    "pitches, each regular; the drawn ones have pitches too, but lose them after some periods, and have kinks.",
+    alt="Four waves from the data and four drawn ones over 30 milliseconds. Those from the data are regular, smooth or "
+    "pointed, in different pitches; the drawn ones swing too, but lose their pitch after some periods, and have kinks.",
 )
 
 # %% [markdown] slideshow={"slide_type": "fragment"}
