@@ -22,9 +22,9 @@ def fit_autoregressive(
     *conditions: Tensor,
     n_steps: int,
     batch_size: int = 16,
-    learning_rate: float = 5e-3,
+    learning_rate: float = 2e-3,
     warm_up: int = 50,
-    max_gradient: float = 200.0,
+    max_gradient: float = 100.0,
     draw: Callable[..., Tensor] | None = None,
     average: float | None = 0.998,
     generator: Generator | None = None,
@@ -46,7 +46,7 @@ def fit_autoregressive(
         conditions: what the model is told, one row per image, if it has a condition.
         n_steps: number of mini-batches.
         batch_size: images in each, at most n.
-        learning_rate: the highest one.
+        learning_rate: the highest one. Short trainings take more, 5e-3; in long ones that falls apart.
         warm_up: steps over which it rises to that.
         max_gradient: the gradient is made shorter where its length is above this.
         draw: makes the x of each batch, as `draw(batch, generator=generator)`, such as `data.binarize`.

@@ -116,6 +116,7 @@ def test_what_the_course_promises():
     stripes = figures["cyclegan_stripes"]
     assert min(stripes["to_striped: pattern"], stripes["to_plain: pattern"]) >= 0.95
     assert stripes["lowest share of a change or a stay"] >= 0.9
+    assert figures["pixelcnn_mnist"]["test log p(x), nats"] >= -85
 
 
 @pytest.mark.parametrize("name", ["autoencoder_mnist_2d", "autoencoder_mnist_16d"])
