@@ -119,15 +119,16 @@ print(f"KL(truth ‖ model) = {truth_of_truth - of_model:.3f} nats")
 x = bars[4]  # the middle column is white
 p_white = torch.sigmoid(model(x[None])[0]).detach().flatten()  # (9,)
 factor = torch.where(x.flatten() == 1, p_white, 1 - p_white)
+at_once, true = (log_p[(every == x).all((1, 2))].exp().item() for log_p in (learned, truth))
+
+# %% slideshow={"slide_type": "subslide"}
 print("pixel   p(white | before)   is     factor   product so far")
 for i in range(9):
     colour = "white" if x.flatten()[i] else "black"
     print(
         f"{i + 1:5}   {p_white[i]:12.3f}        {colour}  {factor[i]:7.3f}   {factor[: i + 1].prod():10.5f}"
     )
-print(
-    f"p(x) of all at once:  {model.log_prob(x[None]).exp().item():.5f}   truth: {truth[(every == x).all((1, 2))].exp().item():.5f}"
-)
+print(f"p(x) of all at once:  {at_once:.5f}   truth: {true:.5f}")
 
 # %% slideshow={"slide_type": "subslide"}
 grown = torch.full((9, 3, 3), 0.5)  # grey: not drawn yet
@@ -136,8 +137,9 @@ for i in range(9):
 maps = p_white.view(3, 3).expand(9, 3, 3).clone()
 for i in range(9):
     maps[i].view(9)[i + 1 :] = 0.5
+_, ax = plt.subplots(figsize=(8, 1.9))
 plots.show(
-    plots.plot_images(torch.cat([grown, maps]), n_columns=9, row_labels=["image", "expected"]),
+    plots.plot_images(torch.cat([grown, maps]), n_columns=9, ax=ax, row_labels=["image", "expected"]),
     alt="Two rows of nine pictures of 3 by 3 pixels. Above, the image grows pixel by pixel from grey; below, how probable "
     "white was at each place: uncertain in the first row, nearly sure in the last.",
 )
@@ -166,15 +168,18 @@ ch09.chain_log_prob.check(my_chain_log_prob)
 # %% slideshow={"slide_type": "fragment"}
 made = autoregressive.MADE((3, 3), hidden=(16,))
 masks = {"hidden unit": made.hidden[0].mask, "output": made.last.mask}
+jacobian = autoregressive.dependence(model, torch.full((3, 3), 0.5))  # of the trained model of section 9.1
+
+# %% slideshow={"slide_type": "subslide"}
 figure, axes = plt.subplots(1, 3, figsize=(9.4, 3))
 for ax, (name, mask), reads in zip(axes, masks.items(), ("pixel", "hidden unit"), strict=False):
     ax.imshow(mask, cmap="gray", vmin=0, vmax=1)
     ax.set(xlabel=f"reads {reads}", ylabel=name)
-    ax.grid(False)
-jacobian = autoregressive.dependence(model, torch.full((3, 3), 0.5))  # of the trained model of section 9.1
 axes[2].imshow(jacobian > 0, cmap="gray")
 axes[2].set(xlabel="pixel", ylabel="output", title="Jacobian")
-axes[2].grid(False)
+for ax in axes:
+    ax.grid(False)
+    ax.locator_params(integer=True)
 plots.show(
     figure,
     alt="Three black and white matrices. The mask of the hidden layer and that of the output have white steps; the Jacobian "
@@ -454,7 +459,7 @@ ch09.bits_per_dim.check(my_bits_per_dim)
 #
 # Before PixelCNN came **PixelRNN**, in the same paper. A **row LSTM** goes from row to row. Its state at a pixel takes in three states of the row above, and those three more of the row above them: the context is a triangle that widens upwards.
 
-# %% slideshow={"slide_type": "fragment"}
+# %% slideshow={"slide_type": "subslide"}
 networks = {
     "row LSTM, 1 layer": autoregressive.RowLSTM(shape, width=8, n_layers=1, first_kernel=3),
     "row LSTM, 2 layers": autoregressive.RowLSTM(shape, width=8, n_layers=2, first_kernel=3),
@@ -580,7 +585,7 @@ ch09.score_or_sample.answer(...)
 #
 # `pretrained.load("pixelcnn_mnist")` is a gated PixelCNN, trained on a CPU by one thread. The card says how long, and what it reaches.
 
-# %% slideshow={"slide_type": "fragment"}
+# %% slideshow={"slide_type": "subslide"}
 stored = pretrained.load("pixelcnn_mnist")
 card = pretrained.card("pixelcnn_mnist")
 exact = card["figures"]["test log p(x), nats"]
@@ -629,7 +634,7 @@ ch09.bound_or_exact.answer(...)
 #
 # > **Predict.** Do five completions of one digit agree?
 
-# %% slideshow={"slide_type": "fragment"}
+# %% slideshow={"slide_type": "subslide"}
 known = torch.zeros(28, 28, dtype=torch.bool)
 known[:14] = True
 chosen = test_x[[0, 1, 2, 3, 4, 7, 8, 9, 11, 15]]  # (10, 28, 28)
@@ -654,12 +659,12 @@ several = [complete(stored, chosen, ~known, generator=rng) for _ in range(3)]
 rows = [torch.where(known, 0.5, chosen), *several]
 plots.show(
     plots.plot_images(torch.cat(rows), n_columns=10, row_labels=["given", *"123"]),
-    alt="Four rows of ten digits. In the first the upper half is grey; below, three completions each, whose upper halves "
-    "belong to other digits and do not meet the lower ones.",
+    alt="Four rows of ten digits. In the first the upper half is grey; below, three completions each. Few of them are digits: most "
+    "upper halves were begun as another digit, and their strokes end where the lower half begins.",
 )
 
 # %% [markdown] slideshow={"slide_type": "fragment"}
-# The halves do not belong together. The upper half was drawn from $p(\text{upper})$, before anybody looked at the lower one. The model does hold $p(\text{upper} \mid \text{lower})$, since it holds $p(x)$; but to draw from it, one would have to weigh all upper halves against each other. The order in which a model was trained decides which questions are
+# Few of the halves belong together. The upper half was drawn from $p(\text{upper})$, before anybody looked at the lower one. The model does hold $p(\text{upper} \mid \text{lower})$, since it holds $p(x)$; but to draw from it, one would have to weigh all upper halves against each other. The order in which a model was trained decides which questions are
 # cheap.
 
 # %% slideshow={"slide_type": "skip"}
@@ -808,7 +813,7 @@ with torch.no_grad():
 print(f"pixel by pixel: {reached:.2f} nats per unseen point", end="   ")
 print(f"mixture of 30: {mixtures.e_step(test_points.double(), mixture).log_prob.mean():.2f}")
 
-# %% slideshow={"slide_type": "fragment"}
+# %% slideshow={"slide_type": "subslide"}
 drawn = sample(plane, 1_500, generator=rng)[:, 0]
 drawn = (drawn + torch.rand(drawn.shape, generator=rng)) / 64 * 4.2 - 2.1  # anywhere in its square
 figure, axes = plt.subplots(1, 3, figsize=(9, 3.2), sharex=True, sharey=True)

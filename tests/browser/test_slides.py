@@ -34,7 +34,7 @@ INSPECT = r"""() => {
   const texts = document.createTreeWalker(slide, NodeFilter.SHOW_TEXT);
   for (let text = texts.nextNode(); text; text = texts.nextNode()) {
     const words = text.textContent.trim(), parent = text.parentElement;
-    if (!words || parent.closest("script, style, aside, mjx-container, .jupyter-widgets")) continue;
+    if (!words || parent.closest("script, style, aside, audio, mjx-container, .jupyter-widgets")) continue;
     const range = document.createRange(), code = parent.closest("pre, code");
     const block = parent.closest("pre, .jp-RenderedMarkdown").getBoundingClientRect();
     range.selectNodeContents(text);
@@ -46,7 +46,7 @@ INSPECT = r"""() => {
     if (size < (code ? SMALLEST_CODE : SMALLEST_TEXT) - 0.01) found.small.push(`${size} px: ${words}`);
     if (!code && /\$|\\\(|\\\[|\\begin/.test(words)) found.raw.push(words);
   }
-  for (const node of slide.querySelectorAll("img, mjx-container > svg, .jupyter-widgets")) {
+  for (const node of slide.querySelectorAll("img, audio, mjx-container > svg, .jupyter-widgets")) {
     check(node.getBoundingClientRect(), node.tagName);
   }
   for (const image of slide.querySelectorAll("img")) {

@@ -24,6 +24,7 @@ MAX_BYTES = 500_000
 
 ADDRESS = re.compile(r"\bat 0x[0-9a-f]+|\b0x[0-9a-f]{8,}", re.IGNORECASE)
 DURATION = re.compile(r"\d ?(?:ms|[µμ]s|ns|s|sec|secs|seconds?)\b|it/s\b|s/it\b|wall time", re.IGNORECASE)
+BYTES = re.compile(r";base64,[A-Za-z0-9+/=\s]+")
 LINK = re.compile(r"(?<!!)\[[^\]]*\]\(([^)\s]+)[^)]*\)")
 IMAGE_WITHOUT_ALT = re.compile(r"!\[\s*\]\(|<img(?![^>]*\balt=[\"'][^\"'])[^>]*>")
 HEADING = re.compile(r"^#{1,6}\s+(.+?)\s*$", re.MULTILINE)
@@ -51,12 +52,13 @@ def outputs(notebook):
 
 
 def texts(notebook) -> Iterator[tuple[str, str]]:
-    """Every text in the outputs but the words that stand for a picture."""
+    """Every text in the outputs but the words that stand for a picture, and the bytes of what is played."""
     for start, output in outputs(notebook):
         data = output.get("data", {})
         has_picture = any(kind.startswith("image/") for kind in data)
         yield start, output.get("text", "")
-        yield from ((start, data[kind]) for kind in data if kind.startswith("text/") and not has_picture)
+        shown = (data[kind] for kind in data if kind.startswith("text/") and not has_picture)
+        yield from ((start, BYTES.sub("", text)) for text in shown)
 
 
 def prose(notebook) -> str:
