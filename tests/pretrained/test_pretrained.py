@@ -150,7 +150,7 @@ def test_loading_draws_nothing_and_gives_a_fresh_module():
 
 def test_unknown_names():
     for function in (pretrained.load, pretrained.card):
-        with pytest.raises(ValueError, match=r"name must be one of 'autoencoder_mnist_2d', .*, got 'vae'"):
+        with pytest.raises(ValueError, match=r"name must be one of 'autoencoder_mnist_16d', .*, got 'vae'"):
             function("vae")
 
 
