@@ -11,10 +11,14 @@ from course_utils.vqvae.quantizer import (
     perplexity,
     straight_through,
 )
+from course_utils.vqvae.two_levels import TwoLevelOutput, TwoLevelVQVAE, TwoMaps
 
 __all__ = [
     "VQVAE",
     "Quantized",
+    "TwoLevelOutput",
+    "TwoLevelVQVAE",
+    "TwoMaps",
     "VQVAEOutput",
     "VectorQuantizer",
     "codebook_loss",

@@ -12,10 +12,11 @@ from course_utils.history import History
 from course_utils.validation import check_count, check_finite, check_number
 from course_utils.vqvae.model import VQVAE
 from course_utils.vqvae.quantizer import perplexity
+from course_utils.vqvae.two_levels import TwoLevelVQVAE
 
 __all__ = ["fit_vqvae"]
 
-Model = TypeVar("Model", bound=VQVAE)
+Model = TypeVar("Model", VQVAE, TwoLevelVQVAE)
 
 
 def fit_vqvae(
@@ -37,7 +38,7 @@ def fit_vqvae(
     Computes on one thread: see `training.threads`.
 
     Args:
-        model: `VQVAE` or another one whose output has `codes` and `loss`.
+        model: of either kind.
         images: (n, channels, height, width) in [0, 1].
         n_steps: number of mini-batches.
         batch_size: images in each, at most n.
@@ -50,8 +51,8 @@ def fit_vqvae(
         label: name of the training, for the progress bar.
 
     Returns:
-        History of "loss", and "perplexity", how many codes the batch uses (of several levels, the first), and
-        of what `measure` gave.
+        History of "loss", of "perplexity", that of the batch's codes (of two levels, the smaller one), and of
+        what `measure` gave.
 
     Raises:
         ValueError: if the images do not fit the model, or a number is out of range.
@@ -77,7 +78,8 @@ def fit_vqvae(
             optimizer.zero_grad()
             out.loss.backward()
             optimizer.step()
-            history.record(loss=out.loss, perplexity=perplexity(out.codes, model.n_codes))
+            maps = out.codes if isinstance(out.codes, tuple) else (out.codes,)
+            history.record(loss=out.loss, perplexity=min(perplexity(codes, model.n_codes) for codes in maps))
             if measure is not None and ((step + 1) % measure_every == 0 or step + 1 == n_steps):
                 model.eval()
                 with torch.no_grad():

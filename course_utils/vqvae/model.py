@@ -63,10 +63,7 @@ class VQVAE(nn.Module):
         self.n_codes = check_count(n_codes, "n_codes")
         self.quantizer = VectorQuantizer(n_codes, dim, **quantizer)  # type: ignore[arg-type]
         self.encoder = nn.Sequential(
-            halve(channels, width),
-            halve(width, 2 * width),
-            nn.Conv2d(2 * width, dim, 1),
-            nn.BatchNorm2d(dim, affine=False),
+            halve(channels, width), halve(width, 2 * width), *to_vectors(2 * width, dim)
         )
         self.decoder = nn.Sequential(
             nn.Conv2d(dim, 2 * width, 3, padding=1),
@@ -79,7 +76,7 @@ class VQVAE(nn.Module):
 
     def encode(self, x: Tensor) -> Tensor:
         """Codes (batch, *code_shape) of images x (batch, *image_shape)."""
-        return self.quantizer.encode(self.encoder(self._checked(x)))
+        return self.quantizer.encode(self.encoder(check_images(x, self.image_shape)))
 
     def decode(self, codes: Tensor) -> Tensor:
         """Images (batch, *image_shape) in [0, 1] of codes (batch, *code_shape)."""
@@ -87,17 +84,24 @@ class VQVAE(nn.Module):
 
     def forward(self, x: Tensor, *, generator: Generator | None = None) -> VQVAEOutput:
         """Reconstruction, codes and loss of images x (batch, *image_shape); see `VectorQuantizer.forward`."""
-        quantized = self.quantizer(self.encoder(self._checked(x)), generator=generator)
+        quantized = self.quantizer(self.encoder(check_images(x, self.image_shape)), generator=generator)
         reconstruction = self.decoder(quantized.values)
         loss = sum_of_squares(x, reconstruction) + quantized.loss
         return VQVAEOutput(reconstruction, quantized.codes, loss)
 
-    def _checked(self, x: Tensor) -> Tensor:
-        if x.ndim != 4 or tuple(x.shape[1:]) != self.image_shape:
-            raise ValueError(
-                f"x must have shape (batch, {', '.join(map(str, self.image_shape))}), got {tuple(x.shape)}"
-            )
-        return x
+
+def check_images(x: Tensor, image_shape: tuple[int, ...]) -> Tensor:
+    """Return x, (batch, *image_shape), or raise."""
+    if x.ndim != 4 or tuple(x.shape[1:]) != image_shape:
+        raise ValueError(
+            f"x must have shape (batch, {', '.join(map(str, image_shape))}), got {tuple(x.shape)}"
+        )
+    return x
+
+
+def to_vectors(n_in: int, dim: int) -> nn.Sequential:
+    """Vectors to be quantised, each of their numbers with mean 0 and a width of 1 over a batch."""
+    return nn.Sequential(nn.Conv2d(n_in, dim, 1), nn.BatchNorm2d(dim, affine=False))
 
 
 def halve(n_in: int, n_out: int) -> nn.Sequential:

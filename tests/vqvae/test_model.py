@@ -5,7 +5,7 @@ import torch
 
 from course_utils import data
 from course_utils.seeding import seed_everything
-from course_utils.vqvae import VQVAE, fit_vqvae
+from course_utils.vqvae import VQVAE, TwoLevelVQVAE, TwoMaps, fit_vqvae
 
 
 @pytest.fixture(scope="module")
@@ -91,7 +91,51 @@ def test_an_interrupted_training_goes_on_bit_for_bit(images, tmp_path):
         assert torch.equal(value, again.state_dict()[name]), name
 
 
+def two_levels():
+    seed_everything(0)
+    return TwoLevelVQVAE((3, 24, 24), n_codes=16, dim=4, width=8)
+
+
+def test_two_maps_and_an_image_that_both_of_them_change():
+    model = two_levels().eval()
+    x = torch.rand(5, 3, 24, 24, generator=torch.Generator().manual_seed(0))
+    out, codes = model(x), model.encode(x)
+    assert (codes.top.shape, codes.bottom.shape) == ((5, 3, 3), (5, 6, 6))
+    assert model.code_shapes == ((3, 3), (6, 6))
+    assert all(torch.equal(one, other) for one, other in zip(out.codes, codes, strict=True))
+    torch.testing.assert_close(model.decode(codes), out.reconstruction)
+    for changed in (codes._replace(top=(codes.top + 1) % 16), codes._replace(bottom=(codes.bottom + 1) % 16)):
+        assert (model.decode(changed) - out.reconstruction).abs().flatten(1).amax(1).gt(1e-4).all()
+    assert isinstance(codes, TwoMaps)
+
+
+def test_the_loss_of_two_levels_is_error_plus_both_commitments():
+    model = two_levels().eval()
+    x = torch.rand(5, 3, 24, 24, generator=torch.Generator().manual_seed(0))
+    seen = []
+    for quantizer in (model.top, model.bottom):
+        quantizer.register_forward_pre_hook(lambda module, given: seen.append((module, given[0])))
+    out = model(x)
+    commitments = [((z - q.decode(q.encode(z))).square().sum() / 5) for q, z in seen]
+    assert len(commitments) == 2
+    torch.testing.assert_close(
+        out.loss, (x - out.reconstruction).square().sum() / 5 + 0.25 * sum(commitments)
+    )
+
+
+def test_two_levels_learn_creatures():
+    x = data.creatures(200, generator=torch.Generator().manual_seed(0)).images
+    model = two_levels()
+    history = fit_vqvae(model, x, n_steps=150, generator=torch.Generator().manual_seed(0))
+    with torch.no_grad():
+        error = (x - model(x).reconstruction).square().flatten(1).sum(1).mean()
+    assert error < (x - x.mean(0)).square().flatten(1).sum(1).mean() / 2
+    assert history.last("perplexity") > 5
+
+
 def test_bad_input_is_named(images):
+    with pytest.raises(ValueError, match="both sides divisible by 8"):
+        TwoLevelVQVAE((1, 28, 28))
     with pytest.raises(ValueError, match="grey images have one channel"):
         VQVAE((28, 28))
     with pytest.raises(ValueError, match="divisible by 4"):
