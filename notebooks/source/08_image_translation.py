@@ -251,7 +251,7 @@ WEIGHTS = {
 }  # λ, and of the verdict
 ALONE = {"learning_rate": 2e-3, "betas": (0.9, 0.99)}  # Adam against no opponent: with momentum, and quick
 GAME = {"learning_rate": 1e-3, "betas": (0.0, 0.99)}  # and in a game
-SETTINGS = {"loss": "relativistic", "decay_from": 0.5, "average": 0.99}
+SETTINGS = {"loss": "relativistic", "batch_size": 10, "decay_from": 0.5, "average": 0.99}
 translators = {}
 
 # %% slideshow={"slide_type": "fragment"}
@@ -491,7 +491,7 @@ ch08.without_the_cycle.answer(...)
 # %% slideshow={"slide_type": "fragment"}
 
 
-def day_and_night(cycle_weight, n_steps=900):
+def day_and_night(cycle_weight, n_steps=800):
     """The translators to the night and to the day."""
     rng = seed_everything(0)
     pair = [translation.ResidualTranslator((3, 24, 24)) for _ in range(2)]
@@ -697,7 +697,7 @@ moved = translation.absolute_error(translate(there, a), a)
 print(f"after 20 steps the pictures have moved: {moved > 0}")  # NBVAL_CHECK_OUTPUT
 
 # %% [markdown] slideshow={"slide_type": "fragment"}
-# Twenty steps show that it runs, not what it can do: section 8.4 took 900, on 5,000 pictures of each side. What to watch with your own pictures:
+# Twenty steps show that it runs, not what it can do: section 8.4 took 800, on 5,000 pictures of each side. What to watch with your own pictures:
 #
 # - **Pictures side by side, the same ones at regular times.** The losses do not tell (chapter 5).
 # - **Is something in the sets that you did not mean?** If all winters were taken with another camera, the translator learns the camera.
