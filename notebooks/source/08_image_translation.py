@@ -312,9 +312,9 @@ for name, pictures in (made | {"truth": test.images}).items():
 # %% [markdown] slideshow={"slide_type": "subslide"}
 # Read row by row. This is one seed, on another processor the live rows come out a little different, and learning rate and momentum are not the same in all rows. Sharpness cannot tell an edge from noise. By chance the judge would be right in 50 % (size) and 33 % (the others); it has only ever seen clean creatures, so be careful with its numbers in the first three rows.
 #
-# - *Error alone* has the smallest error of all, 0.255, and the lowest sharpness, 5.1 %. Its skies are neither day nor night: about 0.15 away from the nearer one. The lines are in the right places, and in the large plain ones you can count the eyes, though the judge hardly can.
-# - *Verdict alone* has found days and nights (about 0.05), but in 400 steps hardly a creature. $D$ says only "real or not", patch by patch; it takes long until that has led to the right eye in the right place.
-# - *Both* has skies about as clear as the second row, and strong colours. Pattern, eyes and horns are read better than with either term alone, the body a little worse than with the error alone. Its error is larger: whoever chooses red where the truth is blue pays for it. So the absolute error cannot be the measure here.
+# - *Error alone* has the smallest error of all, about 0.26, and the lowest sharpness, 5 %. Its skies are neither day nor night: more than 0.1 away from the nearer one. The lines are in the right places, and in the large plain ones you can count the eyes, though the judge hardly can.
+# - *Verdict alone* has found days and nights (about 0.03), but in 400 steps hardly a creature. $D$ says only "real or not", patch by patch; it takes long until that has led to the right eye in the right place.
+# - *Both* has clearer skies than the first row, and strong colours. Pattern, eyes and horns are read better than with either term alone, the body a little worse than with the error alone. Its error is larger: whoever chooses red where the truth is blue pays for it. So the absolute error cannot be the measure here.
 # - *The stored one* is the third, trained on four times as many pairs for 16,000 steps. The outline's attributes are seen in 83 % (eyes, which are small) to 100 %.
 # - *Look at the sky.* In half of the stored pictures shown there are two suns or two moons. An outline does not show on which side the sun hangs, so the error likes some of it on both sides. And a patch of 16 pixels never sees both corners: each patch is plausible, the picture is not.
 
@@ -532,7 +532,7 @@ plots.show(
 
 # %% [markdown] slideshow={"slide_type": "subslide"}
 # - The time of day changes in nearly 100 % of the pictures, with the cycle and without. That is all that the discriminators ask for.
-# - **With** the cycle every other attribute is kept in 96 % or more. **Without** it, patterns are lost: the judge sees the right one in about three of four on the way to the night. Body and eyes suffer too, and what comes back is not the picture that went.
+# - **With** the cycle every other attribute is kept in more than 90 %. **Without** it, patterns are lost: the judge sees the right one in about three of five on the way to the night. Body and eyes suffer too, and what comes back is not the picture that went.
 # - Why is it not worse? Probably because $x + f(x)$ starts at the identity, and the discriminators ask for no change but the time of day. We have not measured that: it would take a translator that starts elsewhere.
 #
 # This is one seed, too, and a short training. Sun and moon are where they should be, since both hang in the same places of our pictures. In most of the nights you can see the cloud, dark red, where a real night has none. It can be of use to $F$, which has to paint it again (section 8.5).
