@@ -29,7 +29,7 @@ DATA = "20,000 drawn creatures of 24×24 pixels, rounded to 8 levels; figures on
 LICENCE = "MIT, as the code that made them, and that drew the creatures"
 SEED = 0
 SEEDS: dict[int, float] = {}  # log p(x | attributes) of creatures not seen, nats
-N_STEPS = 5_000  # of 16 images: 4 epochs
+N_STEPS = 3_750  # of 16 images: 3 epochs
 N_LEVELS = 8
 
 

@@ -125,7 +125,7 @@ few = images[:10_000]
 pca = PCA(2, svd_solver="covariance_eigh").fit(few.flatten(1))
 linear = autoencoders.linear_autoencoder((28, 28), latent_dim=2)
 start_output_at(linear.decoder, few.mean(0))  # the decoder's bias begins at the mean image
-settings = {"n_steps": 1_500, "batch_size": 128, "learning_rate": 5e-3}
+settings = {"n_steps": 1_000, "batch_size": 128, "learning_rate": 5e-3}
 autoencoders.fit_autoencoder(linear, few, **settings, generator=generator)
 
 by_formula = torch.from_numpy(pca.inverse_transform(pca.transform(few.flatten(1)))).view_as(few)
@@ -339,7 +339,7 @@ for m in dims:
     error["PCA"].append(squared_error(test_images, flat.view_as(test_images)).mean())
     model = by_dim[m] = autoencoders.mlp_autoencoder((28, 28), m)
     start_output_at(model.decoder, images.mean(0))
-    autoencoders.fit_autoencoder(model, images, n_steps=400, batch_size=128, generator=generator)
+    autoencoders.fit_autoencoder(model, images, n_steps=300, batch_size=128, generator=generator)
     with torch.no_grad():
         error["autoencoder"].append(squared_error(test_images, model(test_images)).mean())
 
@@ -388,7 +388,7 @@ plots.show(
 # %% slideshow={"slide_type": "subslide"}
 denoiser = autoencoders.mlp_autoencoder((28, 28), latent_dim=32)
 start_output_at(denoiser.decoder, images.mean(0))
-settings = {"n_steps": 500, "batch_size": 128, "noise": 0.6}
+settings = {"n_steps": 400, "batch_size": 128, "noise": 0.6}
 autoencoders.fit_autoencoder(denoiser, images, **settings, generator=generator)
 
 clean = test_images[:10]
@@ -427,8 +427,8 @@ start_output_at(broken.decoder, images.mean(0))
 optimizer = torch.optim.Adam(broken.parameters(), lr=2e-3, fused=True)
 batches = training.batches(images, 128, generator=generator)
 with training.threads(1):
-    for step in training.steps(500, History()):
-        optimizer.param_groups[0]["lr"] = 2e-3 * training.cosine(step, 500)
+    for step in training.steps(400, History()):
+        optimizer.param_groups[0]["lr"] = 2e-3 * training.cosine(step, 400)
         x = autoencoders.add_noise(next(batches), 0.6, generator=generator)
         loss = squared_error(x, broken(x)).mean()  # the target has the noise in it
         optimizer.zero_grad()
