@@ -6,6 +6,7 @@ from course_utils.widgets.elbo_explorer import ELBOExplorer
 from course_utils.widgets.em_stepper import EMStepper
 from course_utils.widgets.gan_playground import GANPlayground
 from course_utils.widgets.latent_explorer import LatentExplorer
+from course_utils.widgets.pixel_stepper import PixelStepper
 from course_utils.widgets.translation_explorer import TranslationExplorer
 
 __all__ = [
@@ -15,5 +16,6 @@ __all__ = [
     "EMStepper",
     "GANPlayground",
     "LatentExplorer",
+    "PixelStepper",
     "TranslationExplorer",
 ]
