@@ -14,7 +14,9 @@ __all__ = ["ReadMasked", "coins", "read_masked"]
 class ReadMasked(NamedTuple):
     """What the browser needs to run a masked network."""
 
-    layers: dict[str, Any]  # what reads what; a layer gives its inputs, outputs, and taps [rows down, columns right]
+    layers: dict[
+        str, Any
+    ]  # what reads what; a layer gives its inputs, outputs, and taps [rows down, columns right]
     numbers: np.ndarray  # float32, all weights and biases in the order in which the browser takes them
 
 
@@ -28,7 +30,10 @@ class Reader:
         """A convolution: where it reads, seen from a place; its weights are (outputs, taps, inputs)."""
         weight, taps = weight_of(layer), taps_of(layer)
         kept = torch.stack([weight[:, :, i, j] for (i, j) in taps], 1) if taps else weight[:, :0, 0]
-        self.parts += [kept.flatten(), layer.bias if layer.bias is not None else weight.new_zeros(len(weight))]
+        self.parts += [
+            kept.flatten(),
+            layer.bias if layer.bias is not None else weight.new_zeros(len(weight)),
+        ]
         return {"inputs": weight.shape[1], "outputs": len(weight), "taps": list(taps.values())}
 
     def place(self, layer: Any) -> None:
@@ -79,12 +84,12 @@ def read_masked(model: PixelCNN | GatedPixelCNN) -> ReadMasked:
         reader.place(model.place_above)
         layers["beside"] = reader.look(model.first_beside)
         reader.place(model.place_beside)
-        parts = ("above", "beside", "link", "out")
+        parts = ["above", "beside", "link", "out"]
         layers["tanh"] = all(block.tanh for block in model.blocks)
     else:
         layers = {"kind": "one stack", "first": reader.look(model.first)}
         reader.place(model.place)
-        parts = ("narrow", "look", "widen")
+        parts = ["narrow", "look", "widen"]
     layers["blocks"] = [{part: reader.look(getattr(block, part)) for part in parts} for block in model.blocks]
     layers |= reader.end(model)
     return ReadMasked(layers, reader.numbers())
@@ -92,11 +97,12 @@ def read_masked(model: PixelCNN | GatedPixelCNN) -> ReadMasked:
 
 @torch.no_grad()
 def told(model: PixelCNN | GatedPixelCNN, n_classes: int) -> np.ndarray:
-    """For each class what is added before the gates, float32 (n_classes, n_blocks, 4·width): vertical, then horizontal."""
+    """What each class adds before the gates, vertical, then horizontal: float32 (n_classes, n_blocks, 4·width)."""
     if not n_classes:
         return np.zeros(0, np.float32)
     c = model.condition_numbers(n_classes, (torch.arange(n_classes),))
-    return torch.stack([block.told(c) for block in model.blocks], 1).float().cpu().numpy()
+    blocks: Any = model.blocks
+    return torch.stack([block.told(c) for block in blocks], 1).float().cpu().numpy()
 
 
 def coins(seed: int, n: int) -> Tensor:

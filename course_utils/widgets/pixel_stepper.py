@@ -172,9 +172,7 @@ class PixelStepper(anywidget.AnyWidget):
         for place, coin in enumerate(coins(self.seed, self._size).tolist()):
             row, column = divmod(place, width)
             p_white = torch.sigmoid(steps.logits(x, row, column)).item()
-            x[0, 0, row, column] = (
-                self.given[place] if place < len(self.given) else float(coin < p_white)
-            )
+            x[0, 0, row, column] = self.given[place] if place < len(self.given) else float(coin < p_white)
         return x[0, 0]
 
 
