@@ -22,7 +22,7 @@ const GRID_STYLE = `
 function showGrown(canvas, values, count, [height, width]) {
   if (canvas.width !== width || canvas.height !== height) Object.assign(canvas, { width, height });
   const image = new ImageData(width, height);
-  for (let i = 0; i < count; i++) image.data.set([255 * values[i], 255 * values[i], 255 * values[i], 255], 4 * i);
+  for (let at = 0; at < 4 * count; at++) image.data[at] = at % 4 === 3 ? 255 : 255 * values[at >> 2];
   canvas.getContext("2d").putImageData(image, 0, 0);
 }
 

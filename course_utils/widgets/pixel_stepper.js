@@ -1,7 +1,7 @@
 // PixelStepper: an image grows pixel by pixel, computed here. What it looks like follows from the traits alone: the model,
 // its class, the seed of the coins, and the pixels that are kept; `position` says how many of it are drawn.
 
-const FRAME_BUDGET = 8; // milliseconds in one frame for pixels
+const FRAME_BUDGET = 6; // milliseconds in one frame for pixels
 const LONGEST_FRAME = 100; // milliseconds that playing makes up for, after a pause of the page
 const HOW = "Click a pixel to change it; what comes after it is drawn anew, with the same coins. By keys: arrows move, Space changes.";
 
@@ -18,7 +18,6 @@ class Stepper {
     this.networks = model.get("_networks").map((layers, k) =>
       new MASKED_NETWORKS[layers.kind](layers, this.shape, unpacked(numbers[k], precision), floats(told[k])));
     this.growth = new Growth(this.size);
-    this.fields = { key: "" };
     this.playing = false;
     this.notice = HOW;
     this.build(el);
@@ -175,7 +174,7 @@ class Stepper {
     let kept = growth.count;
     if (wanted?.chosen !== chosen) {
       this.network = this.networks[model.get("names").indexOf(model.get("model_name"))];
-      if (model.get("classes").length) this.network.choose(model.get("label"));
+      if (this.network.told.length) this.network.choose(model.get("label"));
       this.network.restart();
       kept = 0;
     } else {
@@ -253,15 +252,16 @@ class Stepper {
 
   /** The receptive field of a pixel and its blind spot, as far as they are to be seen. */
   cover(place) {
-    const { model } = this, shows = { field: model.get("show_field"), blind: model.get("show_blind_spot") };
-    const key = `${model.get("model_name")} ${place} ${shows.field} ${shows.blind}`;
-    if (this.fields.key === key) return;
-    this.fields = { key, ...(shows.field || shows.blind ? receptiveFieldOf(this.network.layers, this.shape, place) : {}) };
-    this.grid.cover({ field: shows.field && this.fields.field, blind: shows.blind && this.fields.blind });
-    const count = (name) => countOf(this.fields[name]);
-    const far = this.fields.far && count("far") ? `${count("far")} are too far away, ` : "";
-    const text = `Of the ${place} pixels before it, the ${place === this.size - 1 ? "last" : "next"} pixel sees `;
-    this.seen.textContent = this.fields.field ? `${text}${count("field")}; ${far}${count("blind")} are in the blind spot.` : "";
+    const { model, shape } = this, [showsField, showsBlind] = this.switches.map(({ trait }) => model.get(trait));
+    const key = `${model.get("model_name")} ${place} ${showsField} ${showsBlind}`;
+    if (this.covered === key) return;
+    this.covered = key;
+    const field = showsField && receptiveFieldOf(this.network.layers, shape, place);
+    const { far, blind } = showsBlind ? unseenBy(this.network.layers, shape, place) : {};
+    this.grid.cover({ field, blind });
+    const which = `Of the ${place} pixels before it, the ${place === this.size - 1 ? "last" : "next"} one `;
+    const seen = field ? `sees ${countOf(field)}` : "", unseen = blind ? `has ${countOf(blind)} in its blind spot; ${countOf(far)} are too far away for these layers` : "";
+    this.seen.textContent = seen || unseen ? `${which}${[seen, unseen].filter(Boolean).join(", ")}.` : "";
   }
 
   describe(count, isNext) {

@@ -4,11 +4,13 @@
 /** All places that some places read through a layer. */
 function readBy(places, { taps }, [height, width]) {
   const read = new Uint8Array(places.length);
-  for (let at = 0; at < places.length; at++) {
-    if (!places[at]) continue;
-    for (const [down, right] of taps) {
-      const r = Math.floor(at / width) + down, c = (at % width) + right;
-      if (r >= 0 && r < height && c >= 0 && c < width) read[r * width + c] = 1;
+  for (let row = 0, at = 0; row < height; row++) {
+    for (let column = 0; column < width; column++, at++) {
+      if (!places[at]) continue;
+      for (const [down, right] of taps) {
+        const r = row + down, c = column + right;
+        if (r >= 0 && r < height && c >= 0 && c < width) read[r * width + c] = 1;
+      }
     }
   }
   return read;
@@ -32,24 +34,31 @@ const FIRST = {
   "two stacks": ([h, v], { above, beside }, shape) => united(readBy(h, beside, shape), readBy(v, above, shape)),
 };
 
-/**
- * Pixels that one pixel's logit can depend on: `field`. And those before it that it does not see: `far` ones, which more
- * blocks of the same kind would reach, and `blind` ones, which no number of blocks would.
- */
-function receptiveFieldOf(layers, shape, place) {
-  const { kind, blocks } = layers, size = shape[0] * shape[1], here = new Uint8Array(size);
+/** What stacks of a network read through all its blocks. */
+const backThrough = ({ kind, blocks }, shape, stacks) => blocks.reduceRight((read, block) => BACK[kind](read, block, shape), stacks);
+
+/** What the stacks need at a place, before the blocks. */
+function stacksBehind(layers, shape, place) {
+  const none = new Uint8Array(shape[0] * shape[1]), here = none.slice();
   here[place] = 1;
-  const goBack = (stacks) => blocks.reduceRight((read, block) => BACK[kind](read, block, shape), stacks);
-  const pixels = (stacks) => FIRST[kind](stacks, layers, shape);
+  return backThrough(layers, shape, [here, none]);
+}
+
+/** Pixels that one pixel's logit can depend on. */
+function receptiveFieldOf(layers, shape, place) {
+  return FIRST[layers.kind](stacksBehind(layers, shape, place), layers, shape);
+}
+
+/** Pixels before one that it does not see: `far` ones, which more of the same blocks would reach, and `blind` ones, which no number would. */
+function unseenBy(layers, shape, place) {
   const total = (stacks) => stacks.reduce((sum, one) => sum + countOf(one), 0);
-  let stacks = goBack([here, new Uint8Array(size)]);
-  const field = pixels(stacks);
-  for (let before = 0; blocks.length && total(stacks) > before; ) {
+  let stacks = stacksBehind(layers, shape, place);
+  const field = FIRST[layers.kind](stacks, layers, shape);
+  for (let before = 0; layers.blocks.length && total(stacks) > before; ) {
     before = total(stacks);
-    stacks = goBack(stacks);
+    stacks = backThrough(layers, shape, stacks);
   }
-  const ever = pixels(stacks), isBefore = (_, at) => at < place;
-  const unseen = (seen) => Uint8Array.from(seen, (one, at) => (isBefore(one, at) && !one ? 1 : 0));
-  const blind = unseen(ever);
-  return { field, blind, far: unseen(united(field, blind)) };
+  const ever = layers.blocks.length ? FIRST[layers.kind](stacks, layers, shape) : field;
+  const where = (holds) => field.map((_, at) => (at < place && holds(at) ? 1 : 0));
+  return { far: where((at) => ever[at] && !field[at]), blind: where((at) => !ever[at]) };
 }
