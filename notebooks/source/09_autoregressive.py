@@ -699,7 +699,7 @@ def each_pixel(x):
     return torch.where(x == 1, logits, -logits).sigmoid().log().flatten(1)
 
 
-# %% slideshow={"slide_type": "fragment"}
+# %% slideshow={"slide_type": "subslide"}
 clean = each_pixel(sevens)
 print(f"change of log p(x), nats{'before':>10}{'at it':>8}{'after':>8}{'in all':>8}")
 for name, place in {"longer tail": end, "speck": end + 8}.items():
@@ -709,7 +709,7 @@ for name, place in {"longer tail": end, "speck": end + 8}.items():
     where = (order < place[:, None], order == place[:, None], order > place[:, None])
     parts = [(change * one).sum(1).mean().item() for one in where]
     print(f"{name:>24}" + f"{parts[0]:10.2f}" + "".join(f"{part:8.2f}" for part in (*parts[1:], sum(parts))))
-    print("        nothing changes before it:", parts[0] == 0)  # NBVAL_CHECK_OUTPUT
+print("nothing changes before it:", parts[0] == 0)
 
 # %% [markdown] slideshow={"slide_type": "fragment"}
 # The longer tail costs little at the pixel: where a 7 ends, nobody can know from above. More is paid **after** it: a stroke that goes on for one pixel should go on for another, and it does not. The speck is paid **at** the pixel, where nothing announced it; what comes after hardly minds. Here pixels do go together.
@@ -737,6 +737,8 @@ plots.show(
     "and drawn with the same coins after one pixel was added left of the stem: nearly every lower half is another, often "
     "more frayed, and a 7 has become a 3.",
 )
+
+# %% slideshow={"slide_type": "subslide"}
 other = (as_it_was != with_pixel).flatten(1).sum(1).float().mean() - 1
 print(f"of {783 - place.float().mean():.0f} pixels after the changed one, {other:.0f} are others")
 after = [torch.where(order > place[:, None], each_pixel(x), 0).sum(1) for x in (as_it_was, with_pixel)]
@@ -776,13 +778,13 @@ plots.show(
 # %% [markdown] slideshow={"slide_type": "subslide"}
 # ### In your hands
 # 1. *Step*, then *Play* slowly. In the bar is $p(\text{white} \mid \text{before})$, in orange the coin. When is the model sure, when not? How long does the top of the image stay undecided?
-# 2. Begin with a 7. Click the pixel below its tail, then one in the corner. Compare $\log p(x)$ with what was before. Now change a pixel in the middle, a few columns left of the stem.
+# 2. Begin with a 7. Click the pixel below its tail, then one in the corner. Compare $\log p(x)$ with what was before. Now change a pixel in the middle, a few columns left of the stem: which digit comes out?
 # 3. *New coins*: the pixels up to your change stay, the rest is another draw.
 # 4. Switch on the **blind spot**, and choose the model with one stack. Play. Does the image suffer where the hatching is? (This model was trained for 300 steps only, so not every flaw is the blind spot's.)
 # 5. How early must a pixel come to change the digit? And how far does the receptive field let it be forgotten?
 
 # %% slideshow={"slide_type": "subslide"}
-widgets.PixelStepper({"two stacks, stored": stored, "one stack, section 9.5": model}, sevens[:6])
+widgets.PixelStepper({"two stacks (stored)": stored, "one stack (section 9.5)": model}, sevens[:6])
 
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## 9.10 Colours, and conditions (deeper)
