@@ -72,8 +72,8 @@ class Painter {
 
   buildStarts(row) {
     addButton(row, "Undo", "undo the last stroke", () => this.undo());
-    addButton(row, "Reset", "back to where this map began", () => this.put(this.start ?? this.now.codes));
-    addButton(row, "Fill", "the chosen code everywhere", () => this.begin() || this.fill());
+    addButton(row, "Reset", "back to where this map began", () => this.put(this.start));
+    addButton(row, "Fill", "the chosen code everywhere", () => this.fill());
     this.model.get("_starts").forEach((codes, i) => {
       const button = addButton(row, "", `begin with image ${i + 1}`, () => {
         this.start = codes.flat();
@@ -151,6 +151,7 @@ class Painter {
   }
 
   fill() {
+    this.begin();
     this.stroke.codes.fill(this.model.get("brush"));
     this.end();
   }

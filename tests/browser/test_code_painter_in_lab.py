@@ -19,7 +19,8 @@ def untrained(image_shape, **sizes):
     torch.manual_seed(0)
     model = VQVAE(image_shape, **sizes).eval()
     with torch.no_grad():
-        model.quantizer.codebook *= 8
+        model.quantizer.codebook *= 2
+        model.decoder[4][0].weight *= 30
     return model
 
 digits = untrained((1, 28, 28))
