@@ -1,0 +1,123 @@
+"""The oracle benchmark of the SeqGAN paper: maximum likelihood under its protocol, then a shorter adversarial training.
+
+python -m course_utils.studies.seqgan_oracle     into files/seqgan_oracle.json; what is there already is kept
+
+A random LSTM draws 10,000 sequences of 20 tokens out of 5,000. A second LSTM learns from them. Since the first one
+is known, it can say how probable it finds what the second one draws.
+"""
+
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Generator, Tensor
+
+from course_utils import training
+from course_utils.history import History
+from course_utils.seeding import seed_everything
+from course_utils.sequences import LSTMModel, LSTMOracle, SequenceModel, distinct_share, fit_mle
+from course_utils.studies.store import CHECKPOINTS, FOLDER, Store
+
+__all__ = ["EPOCHS", "EPOCH_STEPS", "MLE", "N_REAL", "PUBLISHED", "main", "measured", "results", "world"]
+
+STORE = Store(FOLDER / "seqgan_oracle.json")
+N_REAL, N_MEASURED = 10_000, 2_000
+BATCH, EPOCHS = 64, 120
+EPOCH_STEPS = N_REAL // BATCH
+MLE: dict[str, Any] = {"batch_size": BATCH, "learning_rate": 1e-2}
+MEASURED_EPOCHS = 5  # from one measurement to the next
+# Yu et al. (2017), table 1, and Guo et al. (2018), table 1, for real data. Nats per token, under their oracle.
+PUBLISHED = {"random": 10.310, "mle": 9.038, "seqgan": 8.736, "real": 5.750}
+
+
+def world() -> tuple[LSTMOracle, Tensor, Tensor]:
+    """The oracle, the training sequences (10,000, 20), and new ones (2,000, 20); the same at every call."""
+    generator = Generator().manual_seed(0)
+    oracle = LSTMOracle(generator=generator)
+    return oracle, oracle.sample(N_REAL, generator=generator), oracle.sample(N_MEASURED, generator=generator)
+
+
+@torch.no_grad()
+def measured(
+    model: SequenceModel, oracle: LSTMOracle, new: Tensor, *, generator: Generator
+) -> dict[str, float]:
+    """What is measured, on as many samples as there are new sequences.
+
+    Returns:
+        "oracle_nll" of the samples under the oracle, and "data_nll" of the oracle's sequences under the model: the
+        first forgives a model that draws few things, the second does not. "entropy" of the model. All three in nats per
+        token. "pairs", the share of distinct neighbouring pairs in the samples.
+    """
+    samples = model.sample(len(new), generator=generator)
+
+    def nll(tokens: Tensor) -> float:
+        return -float(torch.cat([model.log_prob(part) for part in tokens.split(128)]).mean()) / model.length
+
+    return {
+        "oracle_nll": float(oracle.nll(samples).mean()),
+        "data_nll": nll(new),
+        "entropy": nll(samples),
+        "pairs": distinct_share(samples, 2),
+    }
+
+
+def reference() -> dict[str, Any]:
+    """The two ends of the scale: the oracle's own sequences, and uniformly random ones."""
+    oracle, _, new = world()
+    noise = torch.randint(oracle.n_tokens, new.shape, generator=Generator().manual_seed(1))
+    return {
+        "real": float(oracle.nll(new).mean()),
+        "random": float(oracle.nll(noise).mean()),
+        "pairs_real": distinct_share(new, 2),
+        "n_measured": N_MEASURED,
+    }
+
+
+def train_mle(n_steps: int = EPOCHS * EPOCH_STEPS) -> tuple[SequenceModel, History, float]:
+    """The model after maximum likelihood, its history, and the processor's seconds; goes on from its checkpoint."""
+    oracle, real, new = world()
+    generator = seed_everything(0)
+    model = LSTMModel(oracle.n_tokens, oracle.length)
+    history = fit_mle(
+        model,
+        real,
+        n_steps=n_steps,
+        generator=generator,
+        measure=partial(measured, oracle=oracle, new=new, generator=generator),
+        measure_every=MEASURED_EPOCHS * EPOCH_STEPS,
+        record_every=EPOCH_STEPS,
+        checkpoint=CHECKPOINTS / "seqgan_oracle_mle.pt",
+        label="oracle, maximum likelihood",
+        **MLE,
+    )
+    return model, history, 0.0
+
+
+def as_lists(history: History) -> dict[str, Any]:
+    """All series of a history, with their steps counted from 1."""
+    series: dict[str, Any] = {name: history[name] for name in history}
+    return series | {"steps": [step + 1 for step in history.steps("oracle_nll")]}
+
+
+def mle() -> dict[str, Any]:
+    """The entry of the training by maximum likelihood."""
+    _, history, _ = train_mle()
+    return as_lists(history) | {"batch_size": BATCH, "epochs": EPOCHS, "learning_rate": MLE["learning_rate"]}
+
+
+def results() -> dict[str, Any]:
+    """What is stored: "reference", "mle" and "seqgan"."""
+    return STORE.read()
+
+
+def main() -> None:
+    """Compute what is not stored yet."""
+    STORE.get("reference", reference)
+    STORE.get("mle", mle)
+
+
+if __name__ == "__main__":
+    Path(CHECKPOINTS).mkdir(parents=True, exist_ok=True)
+    with training.threads(1):
+        main()
