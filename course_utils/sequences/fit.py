@@ -8,7 +8,6 @@ import torch
 from torch import Generator, Tensor
 
 from course_utils import training
-from course_utils.distributions import categorical_log_prob
 from course_utils.history import History
 from course_utils.sequences.model import SequenceModel, check_tokens
 from course_utils.validation import check_count, check_number
@@ -92,13 +91,21 @@ def fit_mle(
 
 
 def _backward(model: SequenceModel, tokens: Tensor) -> Tensor:
-    """Add the gradient of the loss, nats per token, part by part; return the mean log-probability of a sequence."""
+    """Add the gradient of the loss, nats per token, part by part; return the mean log-probability of a sequence.
+
+    The derivative of -log softmax(logits)[target] with respect to the logits is softmax(logits) - onehot(target).
+    """
     features = model.features(tokens).flatten(0, 1)
     cut = features.detach().requires_grad_()
     size, total = max(1, LOGITS // model.n_tokens), features.new_zeros(())
     for part, target in zip(cut.split(size), tokens.flatten().split(size), strict=True):
-        log_prob = categorical_log_prob(target, model.head(part)).sum() / len(tokens)
-        (-log_prob / model.length).backward()
-        total += log_prob.detach()
+        logits = model.head(part)  # (size, n_tokens)
+        with torch.no_grad():
+            log_probs, rows = logits.log_softmax(1), torch.arange(len(target), device=target.device)
+            total += log_probs[rows, target].sum() / len(tokens)
+            slope = log_probs.exp_()
+            slope[rows, target] -= 1
+            slope /= tokens.numel()
+        logits.backward(slope)
     features.backward(cut.grad)
     return total

@@ -36,8 +36,8 @@ class LSTMOracle(LSTMModel):
         super().__init__(n_tokens, length, embedding_dim=hidden, hidden=hidden)
         for weights in self.parameters():
             nn.init.normal_(weights, generator=generator)
-        nn.init.zeros_(self.lstm.bias_hh_l0)
         self.requires_grad_(False)
+        self.lstm.get_parameter("bias_hh_l0").zero_()
 
     @torch.no_grad()
     def nll(self, tokens: Tensor) -> Tensor:
