@@ -155,8 +155,8 @@ reinforce_surrogate = Exercise(
     "reinforce_surrogate",
     chapter=CHAPTER,
     task="token_log_prob (batch, length) holds log p of each token of drawn sequences, reward (batch,) what each "
-    "sequence brought. Return a loss, one number, whose gradient is the REINFORCE estimate of minus the gradient of the "
-    "expected reward. The reward may hang on a graph of its own; nothing must flow into it.",
+    "sequence brought. Return a loss, one number, whose gradient is the REINFORCE estimate of minus the gradient of "
+    "the expected reward. The reward may hang on a graph of its own; nothing must flow into it.",
     reference=reinforce_surrogate_reference,
     cases=lambda: [
         (-seeded(4, 3).abs(), seeded(4, seed=1)),
@@ -510,8 +510,8 @@ recall_prior = Question(
 flat_argmax = Question(
     "flat_argmax",
     chapter=CHAPTER,
-    text="The generator of chapter 5 gave pixels, and the gradient of the discriminator told it how to change them. Why "
-    "does that fail for words?",
+    text="The generator of chapter 5 gave pixels, and the gradient of the discriminator told it how to change them. "
+    "Why does that fail for words?",
     choices={
         "a": ("A discriminator cannot read words", "It can: an embedding turns each into numbers."),
         "b": (
@@ -591,8 +591,8 @@ reward_through_choice = Question(
 collapse_score = Question(
     "collapse_score",
     chapter=CHAPTER,
-    text="A generator draws one and the same sequence, the most probable one under the oracle. How does it score in the "
-    "oracle benchmark?",
+    text="A generator draws one and the same sequence, the most probable one under the oracle. How does it score in "
+    "the oracle benchmark?",
     choices={
         "a": (
             "Very badly, since it has collapsed",

@@ -100,6 +100,7 @@ def fit_seqgan(
     reward: Reward | None = None,
     learning_rate: float = 1e-2,
     discriminator_learning_rate: float = 1e-3,
+    decay_from: float = 1.0,
     max_gradient: float = 5.0,
     generator: Generator | None = None,
     checkpoint: str | os.PathLike[str] | None = None,
@@ -131,6 +132,7 @@ def fit_seqgan(
         reward: a reward of your own in place of the discriminator's verdict: plain REINFORCE.
         learning_rate: of the generator.
         discriminator_learning_rate: of the discriminator.
+        decay_from: share of the training after which both rates fall along a line to 0.
         max_gradient: limit of the length of the generator's gradient.
         generator: for mini-batches and draws; PyTorch's global one if None. Dropout uses the global one.
         checkpoint: a file; if it exists, the training goes on from there, bit for bit as if never stopped.
@@ -157,6 +159,7 @@ def fit_seqgan(
     rates = [check_number(learning_rate, "learning_rate", above=0)]
     rates.append(check_number(discriminator_learning_rate, "discriminator_learning_rate", above=0))
     check_number(max_gradient, "max_gradient", above=0)
+    decay_from = check_number(decay_from, "decay_from", minimum=0)
     batches = training.batches(real, batch_size, generator=generator)
     players: list[nn.Module] = [model, discriminator]
     optimizers = [
@@ -178,6 +181,8 @@ def fit_seqgan(
     history = History()
     with training.threads(1):
         for step in training.steps(n_steps, history, checkpoint=saved, label=label):
+            for optimizer, rate in zip(optimizers, rates, strict=True):
+                optimizer.param_groups[0]["lr"] = rate * training.line(step / n_steps, decay_from)
             if reward is None:
                 for _ in range(n_discriminator + (n_warm_up if step == 0 else 0)):
                     fake = model.sample(batch_size, generator=generator)

@@ -7,7 +7,6 @@ is known, it can say how probable it finds what the second one draws.
 """
 
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 import torch
@@ -16,17 +15,51 @@ from torch import Generator, Tensor
 from course_utils import training
 from course_utils.history import History
 from course_utils.seeding import seed_everything
-from course_utils.sequences import LSTMModel, LSTMOracle, SequenceModel, distinct_share, fit_mle
+from course_utils.sequences import (
+    LSTMModel,
+    LSTMOracle,
+    SequenceDiscriminator,
+    SequenceModel,
+    distinct_share,
+    fit_mle,
+    fit_seqgan,
+)
 from course_utils.studies.store import CHECKPOINTS, FOLDER, Store
 
-__all__ = ["EPOCHS", "EPOCH_STEPS", "MLE", "N_REAL", "PUBLISHED", "main", "measured", "results", "world"]
+__all__ = [
+    "EPOCHS",
+    "EPOCH_STEPS",
+    "MLE",
+    "N_REAL",
+    "PUBLISHED",
+    "ROUNDS",
+    "SEQGAN",
+    "main",
+    "measured",
+    "results",
+    "train_mle",
+    "train_seqgan",
+    "world",
+]
 
 STORE = Store(FOLDER / "seqgan_oracle.json")
 N_REAL, N_MEASURED = 10_000, 2_000
+MEASURES = ("oracle_nll", "data_nll", "entropy", "pairs")
 BATCH, EPOCHS = 64, 120
 EPOCH_STEPS = N_REAL // BATCH
 MLE: dict[str, Any] = {"batch_size": BATCH, "learning_rate": 1e-2}
 MEASURED_EPOCHS = 5  # from one measurement to the next
+# The paper: 200 rounds, 16 rollouts, fakes drawn 5 times a round for 3 epochs of the discriminator each.
+ROUNDS, MEASURED_ROUNDS = 80, 5
+SEQGAN: dict[str, Any] = {
+    "batch_size": BATCH,
+    "n_rollouts": 4,
+    "n_warm_up": 600,
+    "n_discriminator": 15,
+    "learning_rate": 4e-3,
+    "decay_from": 0.25,
+    "discriminator_learning_rate": 1e-3,
+}
 # Yu et al. (2017), table 1, and Guo et al. (2018), table 1, for real data. Nats per token, under their oracle.
 PUBLISHED = {"random": 10.310, "mle": 9.038, "seqgan": 8.736, "real": 5.750}
 
@@ -74,8 +107,8 @@ def reference() -> dict[str, Any]:
     }
 
 
-def train_mle(n_steps: int = EPOCHS * EPOCH_STEPS) -> tuple[SequenceModel, History, float]:
-    """The model after maximum likelihood, its history, and the processor's seconds; goes on from its checkpoint."""
+def train_mle(n_steps: int = EPOCHS * EPOCH_STEPS) -> tuple[SequenceModel, History]:
+    """The model after maximum likelihood, and its history; goes on from its checkpoint."""
     oracle, real, new = world()
     generator = seed_everything(0)
     model = LSTMModel(oracle.n_tokens, oracle.length)
@@ -91,19 +124,45 @@ def train_mle(n_steps: int = EPOCHS * EPOCH_STEPS) -> tuple[SequenceModel, Histo
         label="oracle, maximum likelihood",
         **MLE,
     )
-    return model, history, 0.0
+    return model, history
+
+
+def train_seqgan(
+    model: SequenceModel, n_steps: int = ROUNDS, *, measure_every: int = MEASURED_ROUNDS, **changes: Any
+) -> History:
+    """Train that model further, in place; goes on from its checkpoint."""
+    oracle, real, new = world()
+    generator = seed_everything(1)
+    discriminator = SequenceDiscriminator(oracle.n_tokens, oracle.length, n_filters=64)
+    return fit_seqgan(
+        model,
+        discriminator,
+        real,
+        n_steps=n_steps,
+        generator=generator,
+        measure=partial(measured, oracle=oracle, new=new, generator=generator),
+        measure_every=measure_every,
+        checkpoint=CHECKPOINTS / "seqgan_oracle.pt",
+        label="oracle, SeqGAN",
+        **SEQGAN | changes,
+    )
 
 
 def as_lists(history: History) -> dict[str, Any]:
-    """All series of a history, with their steps counted from 1."""
-    series: dict[str, Any] = {name: history[name] for name in history}
-    return series | {"steps": [step + 1 for step in history.steps("oracle_nll")]}
+    """What was measured in a training, with the steps counted from 1."""
+    series: dict[str, Any] = {name: history[name] for name in MEASURES}
+    return series | {"steps": [step + 1 for step in history.steps(MEASURES[0])]}
 
 
 def mle() -> dict[str, Any]:
     """The entry of the training by maximum likelihood."""
-    _, history, _ = train_mle()
-    return as_lists(history) | {"batch_size": BATCH, "epochs": EPOCHS, "learning_rate": MLE["learning_rate"]}
+    return as_lists(train_mle()[1]) | {"epochs": EPOCHS} | MLE
+
+
+def seqgan() -> dict[str, Any]:
+    """The entry of SeqGAN, which starts where maximum likelihood ended."""
+    history = train_seqgan(train_mle()[0])
+    return as_lists(history) | {"reward": history["reward"], "rounds": ROUNDS} | SEQGAN
 
 
 def results() -> dict[str, Any]:
@@ -113,11 +172,10 @@ def results() -> dict[str, Any]:
 
 def main() -> None:
     """Compute what is not stored yet."""
-    STORE.get("reference", reference)
-    STORE.get("mle", mle)
+    for name, compute in (("reference", reference), ("mle", mle), ("seqgan", seqgan)):
+        STORE.get(name, compute)
 
 
 if __name__ == "__main__":
-    Path(CHECKPOINTS).mkdir(parents=True, exist_ok=True)
     with training.threads(1):
         main()
