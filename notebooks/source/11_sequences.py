@@ -79,6 +79,7 @@ for text in ("2*(3+1)", "2*(3+1", "2*+1"):
 #
 # Three measures. **Valid**: the share of samples that the parser accepts. **Distinct**: the share of different texts among 1,000 samples. **NLL**: $-\log p_\theta$ of new expressions, per sequence, which suffers if any kind of expression is missing.
 
+
 # %% slideshow={"slide_type": "fragment"}
 def measures(model, generator=None):
     """Valid and distinct share of 1,000 samples, and nats per new expression."""
@@ -333,7 +334,8 @@ for name, each in draws.items():
     error = each.std(0) / N**0.5
     away = ((each.mean(0) - exact).abs() / error.clamp_min(1e-12)).max()
     print(f"{name:12} at most {away:.1f} standard errors away;  spread {each.var(0).sum().sqrt():.2f}")
-print(f"ratio of the variances: {draws['no baseline'].var(0).sum() / draws['baseline'].var(0).sum():.0f}")
+ratio = draws["no baseline"].var(0).sum() / draws["baseline"].var(0).sum()
+print(f"the baseline makes the variance {ratio:.0f} times smaller")
 
 # %% slideshow={"slide_type": "subslide"}
 figure, axes = plt.subplots(1, 2, figsize=(9, 3.1), sharey=True)
@@ -492,6 +494,7 @@ begun = [imitator(120, seed) for seed in range(3)]
 before = [measures(model, rng) for model in begun]
 trained = [adversarial(model, seed) for seed, model in enumerate(begun)]
 
+
 # %% slideshow={"slide_type": "subslide"}
 def compare(runs, before):
     """Valid, distinct and NLL along the rounds, a line for each run."""
@@ -510,6 +513,7 @@ plots.show(
     alt="Three panels over 50 rounds, three seeds each, with the language itself as a dotted line. The share of valid samples "
     "rises in all seeds, the share of distinct ones falls, and the NLL of new expressions ends no better than it began.",
 )
+
 
 # %% slideshow={"slide_type": "subslide"}
 def mean_of(rows):
@@ -610,5 +614,74 @@ plots.show(
     "new data under the model rises all the time and its entropy falls. Right, along the rounds of SeqGAN.",
 )
 
-# %% [markdown] slideshow={"slide_type": "wip"}
-# PLACEHOLDER
+# %% slideshow={"slide_type": "fragment"}
+drop = mle["oracle_nll"][-1] - gan["oracle_nll"][-1]
+lost = gan["data_nll"][-1] - mle["data_nll"][-1]
+print(f"SeqGAN: under the oracle {drop:.2f} better than its own start, on the oracle's data {lost:.2f} worse")
+print(f"distinct neighbouring pairs: real {reference['pairs_real']:.3f}", end="   ")
+print(f"maximum likelihood {mle['pairs'][-1]:.3f}   SeqGAN {gan['pairs'][-1]:.3f}")
+best = min(range(len(mle["data_nll"])), key=mle["data_nll"].__getitem__)
+print(f"new data: maximum likelihood was best at epoch {epochs[best]:.0f}, {mle['data_nll'][best]:.2f}")
+
+# %% [markdown] slideshow={"slide_type": "subslide"}
+# Look at the left panel first, for it is the stranger one. After the first epochs, more maximum likelihood makes the model **worse** on new data, by more than a nat per token: it learns its 10,000 sequences by heart. And its score under the oracle gets **better** meanwhile, because what it knows by heart is good. A table that shows the first line alone calls that progress.
+#
+# The right panel is the same story, shorter: the score improves, the likelihood of data does not. How far can one go with that?
+#
+# > **Predict.** Take, at each step, the token that the oracle finds most probable, and write this one sequence 10,000 times. What is its score? (The oracle's own sequences have the value of the dotted line.)
+
+# %% slideshow={"slide_type": "fragment"}
+oracle = sequences.LSTMOracle(generator=torch.Generator().manual_seed(0))
+memory, token, chosen = oracle.begin(1), torch.tensor([oracle.n_tokens]), []
+for _ in range(20):
+    features, memory = oracle.step(token, memory)
+    token = oracle.head(features).argmax(1)
+    chosen.append(token)
+alone = torch.stack(chosen, 1)  # (1, 20)
+print(f"one sequence, again and again: {oracle.nll(alone).item():.2f} nats per token under the oracle")
+print(f"the oracle's own sequences:    {reference['real']:.2f}")
+
+# %% [markdown] slideshow={"slide_type": "fragment"}
+# The best score belongs to a generator that has collapsed altogether. The NLL under the oracle is the *reverse* direction of chapter 3: it asks whether what is drawn is good, never whether all that is good is drawn. Always put the other direction beside it, the NLL of data under the model, and a measure of variety.
+
+# %% slideshow={"slide_type": "skip"}
+ch11.collapse_score
+
+# %% slideshow={"slide_type": "skip"}
+ch11.collapse_score.answer(...)
+
+# %% [markdown] slideshow={"slide_type": "skip"}
+# > **As popular notes have it:** "SeqGAN reaches 8.74 where maximum likelihood reaches 9.04, so adversarial training writes better sequences." Both figures are under one oracle, in one direction. Caccia and others (2020) measured both directions for several such GANs on text: a model trained by maximum likelihood alone, and sampled at a lower temperature, was better in quality *and* variety.
+
+# %% [markdown] slideshow={"slide_type": "slide"}
+# ## Wrap-up
+#
+# | a gradient through a choice | bias | spread | needs |
+# |---|---|---|---|
+# | straight through | yes, whatever you do | small | an $f$ with a slope |
+# | Gumbel-softmax | less when cool | less when warm | an $f$ between the tokens |
+# | REINFORCE | none | large | the value of $f$ only |
+# | REINFORCE with a baseline | none | smaller | a number that does not look at the draw |
+#
+# - A draw is a step function: its slope is 0 almost everywhere, while the expectation has one.
+# - The discriminator's verdict on words is a number, not a direction. That is the price, and it is paid in variance.
+# - Rollouts say which choice was worth what; a baseline, whether that is more than usual.
+# - SeqGAN gives up variety for validity, starts from maximum likelihood, and cannot do without it.
+# - A score in one direction rewards collapse. Show both.
+#
+# **What comes next.** Every family has had its chapter. Chapter 12 puts them on one bench: the same data, the same measures.
+
+# %% [markdown] slideshow={"slide_type": "skip"}
+# ### Questions to think about
+# 1. With one rollout for each prefix, is the estimate of the gradient still unbiased? What changes with sixteen?
+# 2. The parser of section 11.1 as the reward, in place of a discriminator: which measure rises, which falls, and where does it end? (`fit_seqgan(..., reward=...)`; try it.)
+# 3. The codes of a VQ-VAE have no slope either. Why does straight through do well there?
+# 4. A language model is trained by REINFORCE on marks that people gave to whole answers. Which of this chapter's troubles would you expect, and which of its remedies?
+#
+# ### References
+# - L. Yu, W. Zhang, J. Wang, Y. Yu (2017), [SeqGAN: sequence generative adversarial nets with policy gradient](https://arxiv.org/abs/1609.05473): rollouts, the oracle benchmark.
+# - R. Williams (1992), [Simple statistical gradient-following algorithms for connectionist reinforcement learning](https://doi.org/10.1007/BF00992696): REINFORCE, baselines.
+# - E. Jang, S. Gu, B. Poole (2017), [Categorical reparameterization with Gumbel-softmax](https://arxiv.org/abs/1611.01144); C. Maddison, A. Mnih, Y. W. Teh (2017), [The concrete distribution](https://arxiv.org/abs/1611.00712).
+# - Y. Bengio, N. Léonard, A. Courville (2013), [Estimating or propagating gradients through stochastic neurons](https://arxiv.org/abs/1308.3432): straight through.
+# - J. Guo and others (2018), [Long text generation via adversarial training with leaked information](https://arxiv.org/abs/1709.08624): the figure for real data.
+# - M. Caccia and others (2020), [Language GANs falling short](https://arxiv.org/abs/1811.02549): both directions.
