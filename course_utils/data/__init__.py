@@ -3,6 +3,15 @@
 from course_utils.data.creature_attributes import CREATURE_ATTRIBUTES
 from course_utils.data.creature_captions import caption_creatures, creature_vocabulary
 from course_utils.data.creature_set import Creatures, OutlinedCreatures, creatures, outlined_creatures
+from course_utils.data.expressions import (
+    EXPRESSION_TOKENS,
+    Expressions,
+    drawn_expressions,
+    expression_texts,
+    expression_tokens,
+    is_expression,
+    valid_expressions,
+)
 from course_utils.data.files import DataFileError
 from course_utils.data.folder import ImageFolder, load_image_folder
 from course_utils.data.junction import JunctionFilms, junction_films
@@ -34,6 +43,7 @@ from course_utils.data.vocabulary import Vocabulary
 
 __all__ = [
     "CREATURE_ATTRIBUTES",
+    "EXPRESSION_TOKENS",
     "LETTERS",
     "TONE_PITCHES",
     "TONE_RATE",
@@ -41,6 +51,7 @@ __all__ = [
     "Creatures",
     "Curves",
     "DataFileError",
+    "Expressions",
     "ImageFolder",
     "Images",
     "JunctionFilms",
@@ -56,10 +67,14 @@ __all__ = [
     "caption_creatures",
     "creature_vocabulary",
     "creatures",
+    "drawn_expressions",
     "drawn_letters",
     "drawn_tones",
+    "expression_texts",
+    "expression_tokens",
     "gaussian_grid",
     "gaussian_ring",
+    "is_expression",
     "junction_films",
     "load_digits",
     "load_image_folder",
@@ -72,4 +87,5 @@ __all__ = [
     "spiral",
     "swiss_roll",
     "two_moons",
+    "valid_expressions",
 ]

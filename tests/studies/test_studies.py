@@ -9,7 +9,7 @@ from torch import nn
 
 from course_utils.data import load_mnist
 from course_utils.networks import unstack_models
-from course_utils.studies import collapse, conditions, mode_bench
+from course_utils.studies import collapse, conditions, mode_bench, seqgan_oracle
 from course_utils.studies.store import Store
 
 TRUE_KEYS = ("n_modes", "high_quality", "reverse_kl", "kl_with_misses", "spread")
@@ -173,3 +173,52 @@ def test_small_digits_are_means_of_four_pixels_in_a_border():
     torch.testing.assert_close(images[:50, 5, 7], large[:50, 8:10, 12:14].mean((1, 2)))
     assert images[:, 0].max() == 0
     assert float(images.sum()) == pytest.approx(float(large.sum()) / 4, rel=1e-5)
+
+
+# The oracle benchmark
+
+
+def test_the_oracle_benchmark_is_whole_and_has_the_present_settings():
+    stored = seqgan_oracle.results()
+    assert set(stored) == {"reference", "mle", "seqgan"}
+    mle, gan = stored["mle"], stored["seqgan"]
+    assert mle["epochs"] == seqgan_oracle.EPOCHS
+    assert gan["rounds"] == seqgan_oracle.ROUNDS
+    assert {name: mle[name] for name in seqgan_oracle.MLE} == seqgan_oracle.MLE
+    assert {name: gan[name] for name in seqgan_oracle.SEQGAN} == seqgan_oracle.SEQGAN
+    assert mle["steps"][-1] == seqgan_oracle.EPOCHS * seqgan_oracle.EPOCH_STEPS
+    assert gan["steps"][-1] == len(gan["reward"]) == seqgan_oracle.ROUNDS
+    for entry in (mle, gan):
+        assert all(
+            len(entry[name]) == len(entry["steps"]) for name in ("oracle_nll", "data_nll", "entropy", "pairs")
+        )
+
+
+def test_what_the_chapter_says_of_the_oracle_benchmark():
+    stored = seqgan_oracle.results()
+    mle, gan, reference = (stored[name] for name in ("mle", "seqgan", "reference"))
+    assert mle["oracle_nll"][-1] <= 9.04, "the published figure of maximum likelihood, of another oracle"
+    assert reference["real"] < min(gan["oracle_nll"]) < mle["oracle_nll"][-1] < reference["random"]
+    assert mle["data_nll"][-1] > mle["data_nll"][0] + 1, "it has learned the training sequences by heart"
+    assert gan["data_nll"][-1] > mle["data_nll"][-1]
+
+
+def test_the_ends_of_the_scale_are_those_of_the_oracle():
+    oracle, real, new = seqgan_oracle.world()
+    stored = seqgan_oracle.results()["reference"]
+    assert float(oracle.nll(new).mean()) == pytest.approx(stored["real"], abs=0.01)
+    # The same distribution: two means of sequences, with their standard errors.
+    a, b = oracle.nll(real[:2_000]), oracle.nll(new)
+    assert abs(float(a.mean() - b.mean())) < 4.5 * float((a.var() / len(a) + b.var() / len(b)).sqrt())
+
+
+def test_both_parts_of_the_oracle_benchmark_still_train(tmp_path, monkeypatch):
+    monkeypatch.setattr(seqgan_oracle, "CHECKPOINTS", tmp_path)
+    monkeypatch.setattr(seqgan_oracle, "N_REAL", 200)
+    monkeypatch.setattr(seqgan_oracle, "N_MEASURED", 50)
+    model, history = seqgan_oracle.train_mle(n_steps=2)
+    small = {"n_warm_up": 1, "n_discriminator": 1, "n_rollouts": 1, "batch_size": 4}
+    further = seqgan_oracle.train_seqgan(model, 2, measure_every=1, **small)
+    assert history.steps("oracle_nll") == [1]
+    assert further.steps("oracle_nll") == [0, 1]
+    assert 0 < further.last("pairs") <= 1

@@ -1,0 +1,181 @@
+"""The oracle benchmark of the SeqGAN paper: maximum likelihood under its protocol, then a shorter adversarial training.
+
+python -m course_utils.studies.seqgan_oracle     into files/seqgan_oracle.json; what is there already is kept
+
+A random LSTM draws 10,000 sequences of 20 tokens out of 5,000. A second LSTM learns from them. Since the first one
+is known, it can say how probable it finds what the second one draws.
+"""
+
+from functools import partial
+from typing import Any
+
+import torch
+from torch import Generator, Tensor
+
+from course_utils import training
+from course_utils.history import History
+from course_utils.seeding import seed_everything
+from course_utils.sequences import (
+    LSTMModel,
+    LSTMOracle,
+    SequenceDiscriminator,
+    SequenceModel,
+    distinct_share,
+    fit_mle,
+    fit_seqgan,
+)
+from course_utils.studies.store import CHECKPOINTS, FOLDER, Store
+
+__all__ = [
+    "EPOCHS",
+    "EPOCH_STEPS",
+    "MLE",
+    "N_REAL",
+    "PUBLISHED",
+    "ROUNDS",
+    "SEQGAN",
+    "main",
+    "measured",
+    "results",
+    "train_mle",
+    "train_seqgan",
+    "world",
+]
+
+STORE = Store(FOLDER / "seqgan_oracle.json")
+N_REAL, N_MEASURED = 10_000, 2_000
+MEASURES = ("oracle_nll", "data_nll", "entropy", "pairs")
+BATCH, EPOCHS = 64, 120
+EPOCH_STEPS = N_REAL // BATCH
+MLE: dict[str, Any] = {"batch_size": BATCH, "learning_rate": 1e-2}
+MEASURED_EPOCHS = 5  # from one measurement to the next
+# The paper: 200 rounds, 16 rollouts, fakes drawn 5 times a round for 3 epochs of the discriminator each.
+ROUNDS, MEASURED_ROUNDS = 80, 5
+SEQGAN: dict[str, Any] = {
+    "batch_size": BATCH,
+    "n_rollouts": 4,
+    "n_warm_up": 600,
+    "n_discriminator": 15,
+    "learning_rate": 4e-3,
+    "decay_from": 0.25,
+    "discriminator_learning_rate": 1e-3,
+}
+# Yu et al. (2017), table 1, and Guo et al. (2018), table 1, for real data. Nats per token, under their oracle.
+PUBLISHED = {"random": 10.310, "mle": 9.038, "seqgan": 8.736, "real": 5.750}
+
+
+def world() -> tuple[LSTMOracle, Tensor, Tensor]:
+    """The oracle, the training sequences (10,000, 20), and new ones (2,000, 20); the same at every call."""
+    generator = Generator().manual_seed(0)
+    oracle = LSTMOracle(generator=generator)
+    return oracle, oracle.sample(N_REAL, generator=generator), oracle.sample(N_MEASURED, generator=generator)
+
+
+@torch.no_grad()
+def measured(
+    model: SequenceModel, oracle: LSTMOracle, new: Tensor, *, generator: Generator
+) -> dict[str, float]:
+    """What is measured, on as many samples as there are new sequences.
+
+    Returns:
+        "oracle_nll" of the samples under the oracle, and "data_nll" of the oracle's sequences under the model: the
+        first forgives a model that draws few things, the second does not. "entropy" of the model. All three in nats per
+        token. "pairs", the share of distinct neighbouring pairs in the samples.
+    """
+    samples = model.sample(len(new), generator=generator)
+
+    def nll(tokens: Tensor) -> float:
+        return -float(torch.cat([model.log_prob(part) for part in tokens.split(128)]).mean()) / model.length
+
+    return {
+        "oracle_nll": float(oracle.nll(samples).mean()),
+        "data_nll": nll(new),
+        "entropy": nll(samples),
+        "pairs": distinct_share(samples, 2),
+    }
+
+
+def reference() -> dict[str, Any]:
+    """The two ends of the scale: the oracle's own sequences, and uniformly random ones."""
+    oracle, _, new = world()
+    noise = torch.randint(oracle.n_tokens, new.shape, generator=Generator().manual_seed(1))
+    return {
+        "real": float(oracle.nll(new).mean()),
+        "random": float(oracle.nll(noise).mean()),
+        "pairs_real": distinct_share(new, 2),
+        "n_measured": N_MEASURED,
+    }
+
+
+def train_mle(n_steps: int = EPOCHS * EPOCH_STEPS) -> tuple[SequenceModel, History]:
+    """The model after maximum likelihood, and its history; goes on from its checkpoint."""
+    oracle, real, new = world()
+    generator = seed_everything(0)
+    model = LSTMModel(oracle.n_tokens, oracle.length)
+    history = fit_mle(
+        model,
+        real,
+        n_steps=n_steps,
+        generator=generator,
+        measure=partial(measured, oracle=oracle, new=new, generator=generator),
+        measure_every=MEASURED_EPOCHS * EPOCH_STEPS,
+        record_every=EPOCH_STEPS,
+        checkpoint=CHECKPOINTS / "seqgan_oracle_mle.pt",
+        label="oracle, maximum likelihood",
+        **MLE,
+    )
+    return model, history
+
+
+def train_seqgan(
+    model: SequenceModel, n_steps: int = ROUNDS, *, measure_every: int = MEASURED_ROUNDS, **changes: Any
+) -> History:
+    """Train that model further, in place; goes on from its checkpoint."""
+    oracle, real, new = world()
+    generator = seed_everything(1)
+    discriminator = SequenceDiscriminator(oracle.n_tokens, oracle.length, n_filters=64)
+    return fit_seqgan(
+        model,
+        discriminator,
+        real,
+        n_steps=n_steps,
+        generator=generator,
+        measure=partial(measured, oracle=oracle, new=new, generator=generator),
+        measure_every=measure_every,
+        checkpoint=CHECKPOINTS / "seqgan_oracle.pt",
+        label="oracle, SeqGAN",
+        **SEQGAN | changes,
+    )
+
+
+def as_lists(history: History) -> dict[str, Any]:
+    """What was measured in a training, with the steps counted from 1."""
+    series: dict[str, Any] = {name: history[name] for name in MEASURES}
+    return series | {"steps": [step + 1 for step in history.steps(MEASURES[0])]}
+
+
+def mle() -> dict[str, Any]:
+    """The entry of the training by maximum likelihood."""
+    return as_lists(train_mle()[1]) | {"epochs": EPOCHS} | MLE
+
+
+def seqgan() -> dict[str, Any]:
+    """The entry of SeqGAN, which starts where maximum likelihood ended."""
+    history = train_seqgan(train_mle()[0])
+    return as_lists(history) | {"reward": history["reward"], "rounds": ROUNDS} | SEQGAN
+
+
+def results() -> dict[str, Any]:
+    """What is stored: "reference", "mle" and "seqgan"."""
+    return STORE.read()
+
+
+def main() -> None:
+    """Compute what is not stored yet."""
+    for name, compute in (("reference", reference), ("mle", mle), ("seqgan", seqgan)):
+        STORE.get(name, compute)
+
+
+if __name__ == "__main__":
+    with training.threads(1):
+        main()
