@@ -15,7 +15,7 @@ __all__ = ["DATA", "LICENCE", "N_STEPS", "SEED", "SEEDS", "build", "measure", "t
 DATA = "20,000 drawn creatures of 24×24 pixels; figures on 1,000 others"
 LICENCE = "MIT, as the code that made them, and that drew the creatures"
 SEED = 0
-SEEDS: dict[int, float] = {}  # squared error, summed over pixels and channels
+SEEDS = {0: 11.8895}  # squared error, summed over pixels and channels
 N_STEPS = 6_000  # 19 epochs of batches of 64
 
 

@@ -37,7 +37,7 @@ import torch
 from scipy.spatial import Voronoi, voronoi_plot_2d
 from sklearn.cluster import KMeans
 
-from course_utils import data, metrics, mixtures, plots, pretrained, training, vqvae
+from course_utils import data, metrics, mixtures, plots, pretrained, training, vqvae, widgets
 from course_utils.autoregressive import GatedPixelCNN, fit_autoregressive, sample
 from course_utils.conditions import OneHot
 from course_utils.exercises import ch10
@@ -459,6 +459,35 @@ plots.show(
 # %% [markdown] slideshow={"slide_type": "fragment"}
 # A tile has soft edges. Most of the change is within two pixels of its own place, the rest where the neighbours are. So a code means something only together with those around it: "a stroke goes on here" needs a stroke to go on.
 
+# %% [markdown] slideshow={"slide_type": "subslide"}
+# ### Paint with codes
+# Choose a code in the palette, click a place of the map or drag over several, and the decoder paints anew. By keyboard: arrow keys move over the map, Enter paints.
+#
+# 1. Begin with a 7. Can you make a 1 of it, with the fewest codes? And a 9?
+# 2. Paint one code everywhere. Is the picture the same everywhere, too? Where is it not, and why?
+# 3. Draw a digit from nothing. How do you find the code for "a stroke goes from here to the lower left"?
+
+# %% slideshow={"slide_type": "fragment"}
+starts = [0, 2, 1, 3, 4, 8, 11, 61]
+painter = widgets.CodePainter(stored, test_images[starts])
+painter
+
+# %% [markdown] slideshow={"slide_type": "subslide"}
+# The same in print: a 7 whose crossbar is overwritten, place by place, with the code of the background.
+
+# %% slideshow={"slide_type": "fragment"}
+seven = codes[0]
+empty = seven.flatten().mode().values  # the most frequent code of the map
+steps = [seven]
+for column in (2, 3, 4):
+    painted = steps[-1].clone()
+    painted[1:3, column - 1] = empty
+    steps.append(painted)
+plots.show(
+    plots.plot_images(stored.decode(torch.stack(steps))[:, 0], n_columns=4),
+    alt="Four pictures: a 7, and the same with more and more of its crossbar gone from the left, until a slanted 1 with a short flag is left.",
+)
+
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## 10.6 A code that cannot fall silent (core)
 # *About 15 minutes.* You will work out the KL term of a VQ-VAE, and see why it is not in the loss.
@@ -648,6 +677,20 @@ plots.show(
     plots.plot_images(torch.cat(table), n_columns=7, ax=ax),
     alt="A table of creatures. Left column: who gives the top codes; upper row: who gives the bottom codes; inside, the mixtures.",
 )
+
+# %% [markdown] slideshow={"slide_type": "fragment"}
+# By chance the judge would be right in 20 % (colour), 50 % (size and time) or 33 % (the others).
+#
+# - **Colour and time of day** go with the top map: nine of ten times and more. They are the same over large areas, which is what a code for 8×8 pixels can say at little cost.
+# - **Body, eyes and horns** go with the bottom map rather than with the top one, but not cleanly: a shape that fits neither of the two is no shape that the judge knows. **Size and pattern** go with neither.
+#
+# So "what the image is about" is not what the top level holds. It holds what is cheap to say coarsely. Nobody told it what matters to us; the squared error did, and in a squared error a sky counts for more than an eye. (One training with one seed; the card has these figures for other creatures.)
+
+# %% slideshow={"slide_type": "skip"}
+ch10.two_levels
+
+# %% slideshow={"slide_type": "skip"}
+ch10.two_levels.answer(...)
 
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## Wrap-up

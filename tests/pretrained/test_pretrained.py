@@ -117,6 +117,15 @@ def test_what_the_course_promises():
     assert min(stripes["to_striped: pattern"], stripes["to_plain: pattern"]) >= 0.95
     assert stripes["lowest share of a change or a stay"] >= 0.9
     assert figures["pixelcnn_mnist"]["test log p(x), nats"] >= -85
+    tiles = figures["vqvae_mnist"]
+    assert tiles["Fréchet distance of reconstructions to the test images, in floors"] <= 2
+    assert tiles["perplexity of the codes"] > 40
+    prior = figures["vqvae_prior_mnist"]
+    assert prior["Fréchet distance of 10,000 samples to the test images, in floors"] <= 10
+    assert prior["judge agrees with the digit asked for"] >= 0.95
+    levels = figures["vqvae_creatures"]
+    for attribute in ("colour", "time"):
+        assert levels[f"exchanged, the top's {attribute}"] >= 0.85, "chapter 10 says what the top map holds"
 
 
 @pytest.mark.parametrize("name", ["autoencoder_mnist_2d", "autoencoder_mnist_16d"])
