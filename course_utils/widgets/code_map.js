@@ -19,7 +19,7 @@ class CodeMap {
     context.imageSmoothingEnabled = false;
     context.drawImage(this.pictures[code], x, y, CELL, CELL);
     context.font = "600 15px sans-serif";
-    Object.assign(context, { textAlign: "center", textBaseline: "middle", lineWidth: 4, strokeStyle: "#000", fillStyle: "#fff" });
+    Object.assign(context, { textAlign: "center", textBaseline: "middle", lineWidth: 4, lineJoin: "round", strokeStyle: "#000", fillStyle: "#fff" });
     context.strokeText(code, x + CELL / 2, y + CELL / 2);
     context.fillText(code, x + CELL / 2, y + CELL / 2);
   }

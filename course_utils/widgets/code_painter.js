@@ -16,7 +16,7 @@ const PAINTER_STYLE = SHEET_STYLE + `
 .course-widget.code-painter .palette { gap: 3px; padding: 3px; }
 .course-widget.code-painter .palette button { min-width: 0; width: 38px; min-height: 0; padding: 1px; border: 3px solid transparent; border-radius: 5px; }
 .course-widget.code-painter .palette button[aria-pressed=true] { border-color: #E69F00; }
-.course-widget.code-painter .starts button { min-width: 0; width: 44px; min-height: 0; padding: 2px; }
+.course-widget.code-painter .starts .start { min-width: 0; width: 44px; min-height: 0; padding: 2px; }
 .code-painter .palette canvas, .code-painter .starts canvas { display: block; width: 100%; image-rendering: pixelated; }
 .course-widget.code-painter .message { font-size: 13px; }
 .code-painter .holder { container-type: inline-size; }
@@ -79,6 +79,7 @@ class Painter {
         this.start = codes.flat();
         this.put(this.start);
       });
+      button.classList.add("start");
       showPicture(element(button, "canvas", { "aria-hidden": "true" }), this.decode(codes.flat()));
     });
     this.start = this.now.codes;
