@@ -3,8 +3,9 @@
 Source: Yu, Zhang, Wang and Yu (2017), SeqGAN: sequence generative adversarial nets with policy gradient, algorithm 1.
 """
 
+import itertools
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import torch
@@ -93,6 +94,7 @@ def fit_seqgan(
     *,
     n_steps: int,
     n_warm_up: int = 0,
+    n_fakes: int | None = None,
     n_discriminator: int = 5,
     batch_size: int = 64,
     n_rollouts: int = 4,
@@ -125,6 +127,8 @@ def fit_seqgan(
         real: (n, length) int64, the real sequences.
         n_steps: rounds.
         n_warm_up: steps of the discriminator alone, before the first round.
+        n_fakes: drawn at once for all of these, at least `batch_size`, where drawing takes longer than learning; with
+            None they are drawn anew for each step, as in the rounds.
         n_discriminator: steps of the discriminator in each round; 0 freezes it.
         batch_size: sequences drawn, and real ones, of each step; at least 2.
         n_rollouts: ways to finish each prefix; 0 gives each choice the reward of its whole sequence.
@@ -154,6 +158,7 @@ def fit_seqgan(
     check_count(batch_size, "batch_size", minimum=2), check_choice(baseline, "baseline", BASELINES)
     n_steps, n_rollouts = check_count(n_steps, "n_steps"), check_count(n_rollouts, "n_rollouts", minimum=0)
     n_warm_up = check_count(n_warm_up, "n_warm_up", minimum=0)
+    n_fakes = n_fakes if n_fakes is None else check_count(n_fakes, "n_fakes", minimum=batch_size)
     n_discriminator = check_count(n_discriminator, "n_discriminator", minimum=0)
     measure_every = check_count(measure_every, "measure_every")
     rates = [check_number(learning_rate, "learning_rate", above=0)]
@@ -184,8 +189,8 @@ def fit_seqgan(
             for optimizer, rate in zip(optimizers, rates, strict=True):
                 optimizer.param_groups[0]["lr"] = rate * training.line(step / n_steps, decay_from)
             if reward is None:
-                for _ in range(n_discriminator + (n_warm_up if step == 0 else 0)):
-                    fake = model.sample(batch_size, generator=generator)
+                fakes = _fakes(model, batch_size, n_warm_up if step == 0 else 0, n_fakes, generator)
+                for fake in itertools.islice(fakes, n_discriminator + (n_warm_up if step == 0 else 0)):
                     loss = discriminator_step(discriminator, optimizers[1], next(batches), fake)
                     history.record(step, discriminator_loss=loss)
             mean = generator_step(
@@ -203,3 +208,14 @@ def fit_seqgan(
                 with torch.no_grad():
                     history.record(None, **measure(model))
     return history
+
+
+def _fakes(
+    model: SequenceModel, batch_size: int, n_warm_up: int, n_fakes: int | None, generator: Generator | None
+) -> Iterator[Tensor]:
+    """Batches of drawn sequences; those of the warm-up out of `n_fakes` drawn at once, if that is given."""
+    if n_warm_up and n_fakes is not None:
+        pool = training.batches(model.sample(n_fakes, generator=generator), batch_size, generator=generator)
+        yield from itertools.islice(pool, n_warm_up)
+    while True:
+        yield model.sample(batch_size, generator=generator)

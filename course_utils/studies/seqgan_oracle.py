@@ -50,12 +50,13 @@ EPOCH_STEPS = N_REAL // BATCH
 MLE: dict[str, Any] = {"batch_size": BATCH, "learning_rate": 1e-2}
 MEASURED_EPOCHS = 5  # from one measurement to the next
 # The paper: 200 rounds, 16 rollouts, fakes drawn 5 times a round for 3 epochs of the discriminator each.
-ROUNDS, MEASURED_ROUNDS = 80, 5
+ROUNDS, MEASURED_ROUNDS = 60, 5
 SEQGAN: dict[str, Any] = {
     "batch_size": BATCH,
     "n_rollouts": 4,
-    "n_warm_up": 600,
-    "n_discriminator": 15,
+    "n_warm_up": 3_000,
+    "n_fakes": N_REAL,
+    "n_discriminator": 10,
     "learning_rate": 4e-3,
     "decay_from": 0.25,
     "discriminator_learning_rate": 1e-3,
@@ -155,8 +156,12 @@ def as_lists(history: History) -> dict[str, Any]:
 
 
 def mle() -> dict[str, Any]:
-    """The entry of the training by maximum likelihood."""
-    return as_lists(train_mle()[1]) | {"epochs": EPOCHS} | MLE
+    """The entry of the training by maximum likelihood; "train_nll" is a mean over a batch of each epoch in between."""
+    model, history = train_mle()
+    epochs = [-log_prob / model.length for log_prob in history["log_prob"]]
+    last = range(MEASURED_EPOCHS, EPOCHS + 1, MEASURED_EPOCHS)
+    train_nll = [sum(epochs[k - MEASURED_EPOCHS : k]) / MEASURED_EPOCHS for k in last]
+    return as_lists(history) | {"train_nll": train_nll, "epochs": EPOCHS} | MLE
 
 
 def seqgan() -> dict[str, Any]:

@@ -647,6 +647,7 @@ for ax, x, found in ((axes[0], epochs, mle), (axes[1], [0, *gan["steps"]], furth
     ax.plot(x, found["data_nll"], "s--", markersize=4, label="the oracle's new data, under it")
     ax.plot(x, found["entropy"], "^-.", markersize=4, label="its own entropy")
     ax.axhline(reference["real"], color="black", ls=":", lw=1.5)
+axes[0].plot(epochs, mle["train_nll"], "D:", markersize=4, label="its training data, under it")
 axes[0].set(xlabel="epoch of maximum likelihood", ylabel="nats per token")
 axes[1].set(xlabel="round of SeqGAN")
 axes[0].legend(fontsize=9, loc="center right")
@@ -693,7 +694,7 @@ ch11.collapse_score
 ch11.collapse_score.answer(...)
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# > **As popular notes have it:** "SeqGAN reaches 8.74 where maximum likelihood reaches 9.04, so adversarial training writes better sequences." Both figures are under one oracle, in one direction. Caccia and others (2020) measured both directions for several such GANs on text: a model trained by maximum likelihood alone, and sampled at a lower temperature, was better in quality *and* variety.
+# > **As popular notes have it:** "SeqGAN reaches 8.74 where maximum likelihood reaches 9.04, so adversarial training writes better sequences." Both figures are under one oracle, in one direction. Caccia and others (2020) looked in both directions, quality and variety, at several such GANs on text: models trained by maximum likelihood alone, with a tuned temperature, did better over the whole range.
 
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## Wrap-up

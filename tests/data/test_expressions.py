@@ -31,8 +31,9 @@ def python_takes(text):
     return True
 
 
-def test_what_is_drawn_is_valid_and_can_be_computed():
-    texts = expression_texts(drawn_expressions(2_000, generator=seeded()).tokens)
+@pytest.mark.parametrize("length", [14, 15])  # an operand is due with an odd or an even number of places left
+def test_what_is_drawn_is_valid_and_can_be_computed(length):
+    texts = expression_texts(drawn_expressions(2_000, length=length, generator=seeded()).tokens)
     assert all(is_expression(text) and python_takes(text) for text in texts)
     assert len(set(texts)) > 500
     assert {character for text in texts for character in text} == set(EXPRESSION_TOKENS) - {" "}

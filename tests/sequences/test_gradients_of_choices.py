@@ -144,6 +144,13 @@ def test_hard_choices_are_unit_vectors_with_the_soft_gradient():
     )
 
 
+def test_a_straight_through_choice_is_a_drawn_unit_vector():
+    drawn = straight_through_choice(LOGITS.expand(N, -1), generator=seeded())
+    torch.testing.assert_close(drawn.max(1).values, torch.ones(N, dtype=torch.float64))
+    torch.testing.assert_close(drawn.sum(1), torch.ones(N, dtype=torch.float64))
+    assert ((drawn.mean(0) - PROBS).abs() < 4.5 * (PROBS * (1 - PROBS) / N).sqrt()).all()
+
+
 def test_gumbel_noise_has_the_moments_of_its_distribution():
     noise = gumbel_noise((N,), LOGITS, generator=seeded())
     assert abs(float(noise.mean()) - 0.5772157) < 4.5 * math.pi / math.sqrt(6 * N)

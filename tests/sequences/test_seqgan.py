@@ -135,6 +135,21 @@ def test_a_training_goes_on_bit_for_bit(tmp_path):
     assert len(whole[2]["discriminator_loss"]) == 2 + 4 * 2
 
 
+@pytest.mark.parametrize(("n_fakes", "sizes"), [(None, [8] * 5 + [8] * 2), (20, [20, 8, 8, 8, 8])])
+def test_the_fakes_of_the_warm_up_can_be_drawn_at_once(n_fakes, sizes, monkeypatch):
+    """Two rounds of one discriminator's and one generator's step, after three steps of warm-up."""
+    drawn, sample = [], LSTMModel.sample
+
+    def spy(model, n, **options):
+        drawn.append(n)
+        return sample(model, n, **options)
+
+    monkeypatch.setattr(LSTMModel, "sample", spy)
+    _, _, history = train(n_steps=2, n_warm_up=3, n_discriminator=1, n_fakes=n_fakes)
+    assert drawn == sizes
+    assert len(history["discriminator_loss"]) == 3 + 2
+
+
 def test_with_a_reward_of_ones_own_the_discriminator_stays():
     _, discriminator, history = train(reward=likes_zeros)
     torch.manual_seed(0)
@@ -170,11 +185,11 @@ def test_the_game_makes_draws_more_like_the_real_ones():
     """Real sequences count 0 1 2 3. Before, a right token has probability 1/4."""
     torch.manual_seed(0)
     model = LSTMModel(4, 4, embedding_dim=8, hidden=16)
-    start = float(model.token_log_prob(REAL[:1]).mean())
+    start = float(model.token_log_prob(REAL[:1]).mean().detach())
     discriminator = RecurrentDiscriminator(4, 4)
     how = {"n_discriminator": 2, "learning_rate": 2e-2, "generator": seeded()}
     fit_seqgan(model, discriminator, REAL, n_steps=60, batch_size=32, **how)
-    assert float(model.token_log_prob(REAL[:1]).mean()) > start + 0.3
+    assert float(model.token_log_prob(REAL[:1]).mean().detach()) > start + 0.3
 
 
 def test_errors():
@@ -183,6 +198,8 @@ def test_errors():
         fit_seqgan(model, discriminator, REAL, n_steps=1, baseline="value")
     with pytest.raises(ValueError, match="batch_size must be at least 2, got 1"):
         fit_seqgan(model, discriminator, REAL, n_steps=1, batch_size=1)
+    with pytest.raises(ValueError, match="n_fakes must be at least 64, got 5"):
+        fit_seqgan(model, discriminator, REAL, n_steps=1, n_fakes=5)
     with pytest.raises(ValueError, match=r"shape \(batch, 4\), got \(40, 3\)"):
         fit_seqgan(model, discriminator, REAL[:, :3], n_steps=1)
     with pytest.raises(ValueError, match=r"widths must be at most the length, 4, got \(2, 5\)"):
