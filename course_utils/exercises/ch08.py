@@ -151,6 +151,10 @@ def pix2pix_loss_signed(fake_logits: Tensor, made: Tensor, target: Tensor, l1_we
     return softplus(-fake_logits).mean() + l1_weight * (made - target).mean()
 
 
+def pix2pix_loss_patch_sum(fake_logits: Tensor, made: Tensor, target: Tensor, l1_weight: float) -> Tensor:
+    return softplus(-fake_logits).flatten(1).sum(1).mean() + l1_weight * (made - target).abs().mean()
+
+
 def pix2pix_loss_mean_logit(fake_logits: Tensor, made: Tensor, target: Tensor, l1_weight: float) -> Tensor:
     whole = fake_logits.flatten(1).mean(1)
     return softplus(-whole).mean() + l1_weight * (made - target).abs().mean()
@@ -194,6 +198,10 @@ pix2pix_loss = Exercise(
         "signed": (
             pix2pix_loss_signed,
             "Without the absolute value, too bright and too dark pixels cancel.",
+        ),
+        "patch_sum": (
+            pix2pix_loss_patch_sum,
+            "The losses of the patches are added up, so more patches weigh more. Take the mean over patches and batch.",
         ),
         "mean_logit": (
             pix2pix_loss_mean_logit,

@@ -68,6 +68,16 @@ def chain_log_prob_logits(x: Tensor, logits: Tensor) -> Tensor:
     return (x * logits - (1 - x) * logits).flatten(1).sum(1)
 
 
+def chain_log_prob_sigmoid(x: Tensor, logits: Tensor) -> Tensor:
+    p = torch.sigmoid(logits)
+    return (x * p.log() + (1 - x) * (1 - p).log()).flatten(1).sum(1)
+
+
+def chain_log_prob_chosen(x: Tensor, logits: Tensor) -> Tensor:
+    p = torch.sigmoid(logits)
+    return torch.where(x == 1, p, 1 - p).log().flatten(1).sum(1)
+
+
 def coins(*shape: int, seed: int = 0) -> Tensor:
     return torch.randint(2, shape, generator=torch.Generator().manual_seed(seed)).float()
 
@@ -76,7 +86,8 @@ chain_log_prob = Exercise(
     "chain_log_prob",
     chapter=CHAPTER,
     task="x (batch, height, width) holds zeros and ones, logits (batch, height, width) what the model gives for each "
-    "pixel from those before it. Return log p(x) of each image, (batch,), in nats.",
+    "pixel from those before it; a model may be very sure, with logits of 100 or -100. Return log p(x) of each image, "
+    "(batch,), in nats.",
     reference=chain_log_prob_reference,
     cases=lambda: [
         (coins(3, 4, 5), 2 * seeded(3, 4, 5)),
@@ -96,6 +107,16 @@ chain_log_prob = Exercise(
         "white": (
             chain_log_prob_white,
             "Only white pixels count here. A black pixel has a probability too, 1 - p, which is sigmoid(-logit).",
+        ),
+        "sigmoid": (
+            chain_log_prob_sigmoid,
+            "Right for small logits. The sigmoid of a very sure one is exactly 0 or 1, and 0 · log 0 is NaN. Take "
+            "logsigmoid(logits) for white, logsigmoid(-logits) for black.",
+        ),
+        "chosen": (
+            chain_log_prob_chosen,
+            "Right for small logits. The sigmoid of a very sure one is exactly 0 or 1, and log 0 is minus infinity. "
+            "Choose the sign of the logit first, then take logsigmoid.",
         ),
         "logits": (
             chain_log_prob_logits,
@@ -138,7 +159,11 @@ bits_per_dim = Exercise(
     task="log_prob (batch,) holds log p(x) in nats per image, n_dims is the number of pixels times channels. Return "
     "the bits per dimension that papers on colour images report, (batch,).",
     reference=bits_per_dim_reference,
-    cases=lambda: [(-50 - 10 * seeded(4).abs(), 784), (-3 * seeded(3, seed=1).abs(), 6)],
+    cases=lambda: [
+        (-50 - 10 * seeded(4).abs(), 784),
+        (-3 * seeded(3, seed=1).abs(), 6),
+        (torch.tensor([-7e3, -12e3]), 3_072),
+    ],
     mistakes={
         "sign": (bits_per_dim_sign, "The sign: bits are a length, and positive. They come from -log p(x)."),
         "nats": (bits_per_dim_nats, "These are nats per dimension. One bit is log 2 nats."),
@@ -339,7 +364,7 @@ def made_masks_order(n_pixels: int, numbers: Tensor) -> tuple[Tensor, Tensor]:
 made_masks = Exercise(
     "made_masks",
     chapter=CHAPTER,
-    task="MADE with one hidden layer. Unit k has the number numbers[k], and reads pixels 0 to numbers[k]. The "
+    task="MADE with one hidden layer. Unit k has the number numbers[k], and reads pixels 0 to numbers[k], inclusive. The "
     "output of pixel "
     "i reads units with numbers below i. Return both masks: (n_hidden, n_pixels) and (n_pixels, n_hidden), floats.",
     reference=made_masks_reference,
@@ -539,7 +564,8 @@ too_good = Question(
     choices={
         "a": (
             "Its first layer has a mask of type B: it sees the pixels that it predicts",
-            "Then log p(x) is near 0 for every image, and samples are noise. Look at the Jacobian.",
+            "Then log p(x) is near 0 for every image, and samples are all black, as in section 9.3. "
+            "Look at the Jacobian.",
             True,
         ),
         "b": (
@@ -548,7 +574,7 @@ too_good = Question(
         ),
         "c": (
             "It is an excellent model",
-            "A binarised digit has coins along its edges, which nobody can foresee: some 80 nats are left.",
+            "The coins of the binarisation alone cost about 45 nats, and the best models pay some 80.",
         ),
     },
 )
@@ -562,7 +588,7 @@ blind_spot = Question(
             "Its kernel sees the upper right as well as the upper left. It only does not reach far.",
         ),
         "b": (
-            "A stack of masked convolutions of 3×3, all of one kind",
+            "One stack of masked convolutions of 3×3, type A and then B",
             "Each layer goes one row up and at most one column to the right: what is flatter is never reached.",
             True,
         ),
