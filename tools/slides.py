@@ -234,7 +234,9 @@ def title(notebook: NotebookNode) -> str:
 
 def for_projection(code: str) -> str:
     """The code without what needs room and is for others: words of alt texts, tests' comments, empty lines."""
-    lines = re.sub(r"\n{3,}", "\n\n", re.sub(r" *# NBVAL_CHECK_OUTPUT", "", code)).split("\n")
+    lines = re.sub(r"\n{3,}", "\n\n", re.sub(r"^# NBVAL_CHECK_OUTPUT\n", "", code, flags=re.MULTILINE)).split(
+        "\n"
+    )
     try:
         calls = [node.value for node in ast.parse("\n".join(lines)).body if isinstance(node, ast.Expr)]
     except SyntaxError:  # a magic

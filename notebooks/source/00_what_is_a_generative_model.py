@@ -242,17 +242,21 @@ right = {
 }
 for name, share in right.items():
     print(f"{name:>14}: {share:.1%} right")
-print("Bayes' rule beats the direct one:", right["by Bayes' rule"] > right["direct"])  # NBVAL_CHECK_OUTPUT
+
+# %% slideshow={"slide_type": "-"}
+# NBVAL_CHECK_OUTPUT
+print("Bayes' rule beats the direct one:", right["by Bayes' rule"] > right["direct"])
 
 # %% [markdown] slideshow={"slide_type": "subslide"}
 # **Check.** The rule must hold for every picture and every label, $p(y \mid x)\,p(x) = p(x \mid y)\,p(y)$, and
 # each row of $p(y \mid x)$ must sum to 1.
 
 # %% slideshow={"slide_type": "fragment"}
+# NBVAL_CHECK_OUTPUT
 gap = (by_bayes + log_p(test.images)[:, None] - joint).abs().max()
-print("both sides agree to 1e-9:", bool(gap < 1e-9))  # NBVAL_CHECK_OUTPUT
+print("both sides agree to 1e-9:", bool(gap < 1e-9))
 sums = by_bayes.exp().sum(1)
-print("the rows sum to 1:", torch.allclose(sums, torch.ones_like(sums)))  # NBVAL_CHECK_OUTPUT
+print("the rows sum to 1:", torch.allclose(sums, torch.ones_like(sums)))
 
 
 # %% [markdown] slideshow={"slide_type": "fragment"}
@@ -587,7 +591,10 @@ print("label of the blank page by Bayes' rule:", log_joint(garbage["blank"][:1])
 moved_by = (to_codes(hidden) - to_codes(digits)).norm(dim=1)
 apart = torch.cdist(to_codes(digits), codes).amin(1).mean()  # to the nearest training digit
 print(f"the noise moves a code by {moved_by.mean():.2f}; the nearest training digit is {apart:.1f} away")
-print("below a tenth of that for each:", bool((moved_by < 0.1 * apart).all()))  # NBVAL_CHECK_OUTPUT
+
+# %% slideshow={"slide_type": "-"}
+# NBVAL_CHECK_OUTPUT
+print("below a tenth of that for each:", bool((moved_by < 0.1 * apart).all()))
 
 
 # %% [markdown] slideshow={"slide_type": "subslide"}
@@ -824,9 +831,12 @@ guess = torch.where(torch.rand(1000, 1, generator=generator) < 0.5, left, right_
 squared = (left - right_turn).square().sum(1)
 ghost_error = (ghost - happened).square().sum(1)
 guess_error = (guess - happened).square().sum(1)
-print(
-    "ghost: d²/4 for every film:", torch.allclose(ghost_error, squared / 4, rtol=1e-4)
-)  # NBVAL_CHECK_OUTPUT
+
+# %% slideshow={"slide_type": "-"}
+# NBVAL_CHECK_OUTPUT
+print("ghost: d²/4 for every film:", torch.allclose(ghost_error, squared / 4, rtol=1e-4))
+
+# %% slideshow={"slide_type": "-"}
 print(f"guess: {guess_error.mean() / squared.mean():.2f} d² on average")
 
 # %% [markdown] slideshow={"slide_type": "subslide"}
@@ -861,10 +871,11 @@ plots.show(
 )
 
 # %% slideshow={"slide_type": "fragment"}
+# NBVAL_CHECK_OUTPUT
 nearer = max(distance["coin, better of two"]) < min(distance["no coin"])
 costlier = min(error["coin, better of two"]) > max(error["no coin"])
-print("better of two is nearer in every seed:", nearer)  # NBVAL_CHECK_OUTPUT
-print("and has the larger squared error:", costlier)  # NBVAL_CHECK_OUTPUT
+print("better of two is nearer in every seed:", nearer)
+print("and has the larger squared error:", costlier)
 
 # %% [markdown] slideshow={"slide_type": "subslide"}
 # This is the reason for the random input that every generator of this course has, usually called $z$: a function of the
@@ -1053,6 +1064,7 @@ ch00.self_gradient.answer(...)
 # nobody told it the formula.
 
 # %% slideshow={"slide_type": "fragment"}
+# NBVAL_CHECK_OUTPUT
 values, probabilities = torch.tensor([0.0, 4.0]), torch.tensor([0.75, 0.25])
 c = torch.tensor(3.0, requires_grad=True)
 for _ in range(100):
@@ -1060,7 +1072,7 @@ for _ in range(100):
     (slope,) = torch.autograd.grad(cost, c)
     with torch.no_grad():
         c -= 0.1 * slope
-print(f"c = {c.item():.3f}   E[X] = {(probabilities * values).sum():.3f}")  # NBVAL_CHECK_OUTPUT
+print(f"c = {c.item():.3f}   E[X] = {(probabilities * values).sum():.3f}")
 
 # %% [markdown] slideshow={"slide_type": "subslide"}
 # ### A page of notation

@@ -132,13 +132,21 @@ by_formula = torch.from_numpy(pca.inverse_transform(pca.transform(few.flatten(1)
 with torch.no_grad():
     errors = [squared_error(few, x).mean().item() for x in (by_formula, linear(few))]
 print("PCA {:.2f}   linear autoencoder {:.2f}   (squared error of an image)".format(*errors))
-print("within 0.5 %:", errors[1] < 1.005 * errors[0])  # NBVAL_CHECK_OUTPUT
+
+# %% slideshow={"slide_type": "-"}
+# NBVAL_CHECK_OUTPUT
+print("within 0.5 %:", errors[1] < 1.005 * errors[0])
 
 # %% slideshow={"slide_type": "subslide"}
 plane = torch.linalg.qr(linear.decoder[0].weight.detach()).Q  # (784, 2), a basis of the learned plane
 principal = torch.from_numpy(pca.components_).float()  # (2, 784)
 cosines = torch.linalg.svdvals(principal @ plane)  # of the angles between the two planes
-print("same plane:", bool(cosines.min() > 0.99))  # NBVAL_CHECK_OUTPUT
+
+# %% slideshow={"slide_type": "-"}
+# NBVAL_CHECK_OUTPUT
+print("same plane:", bool(cosines.min() > 0.99))
+
+# %% slideshow={"slide_type": "-"}
 axes = nn.functional.normalize(linear.decoder[0].weight.detach(), dim=0)
 print("cosines with       its 1st axis   its 2nd axis")
 for name, row in zip(("1st", "2nd"), (principal @ axes).abs(), strict=True):

@@ -343,7 +343,12 @@ means = 4 * torch.rand(50, 40, generator=generator).double() - 2
 logvars = 4 * torch.rand(50, 40, generator=generator).double() - 4
 elbos = torch.stack([elbo_by_definition(*row) for row in zip(means, logvars, strict=True)])  # (50, 40)
 gaps = truth_40.log_prob - elbos
-print("never above:", bool((gaps >= 0).all()))  # NBVAL_CHECK_OUTPUT
+
+# %% slideshow={"slide_type": "-"}
+# NBVAL_CHECK_OUTPUT
+print("never above:", bool((gaps >= 0).all()))
+
+# %% slideshow={"slide_type": "-"}
 print(f"the gap is between {gaps.min():.3f} and {gaps.max():.1f} nats")
 
 # %% [markdown] slideshow={"slide_type": "subslide"}
@@ -368,6 +373,7 @@ print(f"the gap is between {gaps.min():.3f} and {gaps.max():.1f} nats")
 
 
 # %% slideshow={"slide_type": "fragment"}
+# NBVAL_CHECK_OUTPUT
 def kl_on_grid(mean, logvar, truth):
     """KL(q ‖ p(z | x)), (n,), from the two densities."""
     log_q = Normal(mean[:, None], (0.5 * logvar[:, None]).exp()).log_prob(truth.z)
@@ -376,7 +382,7 @@ def kl_on_grid(mean, logvar, truth):
 
 kls = torch.stack([kl_on_grid(*row, truth_40) for row in zip(means, logvars, strict=True)])
 error = (elbos + kls - truth_40.log_prob).abs().max()
-print("ELBO + KL = log p(x) to 1e-6:", bool(error < 1e-6))  # NBVAL_CHECK_OUTPUT
+print("ELBO + KL = log p(x) to 1e-6:", bool(error < 1e-6))
 
 # %% [markdown] slideshow={"slide_type": "subslide"}
 # On one grid this had to come out: the same numbers are added up in another order. So a second test, for the spiral in the
@@ -452,14 +458,13 @@ ch03.which_moves.answer(...)
 # > **Check**, against the definition, integrated on a grid.
 
 # %% slideshow={"slide_type": "fragment"}
+# NBVAL_CHECK_OUTPUT
 grid = torch.linspace(-12, 12, 20_001, dtype=torch.float64)
 for m, sigma in ((1.3, 0.4), (0.0, 1.0), (-0.5, 2.0)):
     q, p = Normal(m, sigma), Normal(0.0, 1.0)
     integrand = q.log_prob(grid).exp() * (q.log_prob(grid) - p.log_prob(grid))
     by_formula = kl_to_standard_normal(torch.tensor([[m]]), 2 * math.log(sigma))
-    print(
-        f"integral {torch.trapezoid(integrand, grid):.6f}   formula {by_formula.item():.6f}"
-    )  # NBVAL_CHECK_OUTPUT
+    print(f"integral {torch.trapezoid(integrand, grid):.6f}   formula {by_formula.item():.6f}")
 
 # %% [markdown] slideshow={"slide_type": "subslide"}
 # ### As popular notes have it
@@ -506,7 +511,12 @@ reconstruction = gaussian_log_prob(x, x_hat, 0.0)  # log N(x | x_hat, 1), summed
 constant = d * math.log(2 * math.pi)
 summed = (x - x_hat).square().sum(1) + recipe
 averaged = (x - x_hat).square().mean(1) + recipe
-print("recipe = 2 KL:", torch.allclose(recipe, 2 * kl))  # NBVAL_CHECK_OUTPUT
+
+# %% slideshow={"slide_type": "-"}
+# NBVAL_CHECK_OUTPUT
+print("recipe = 2 KL:", torch.allclose(recipe, 2 * kl))
+
+# %% slideshow={"slide_type": "-"}
 print("beside the sum:  2 (-ELBO) - constant:", torch.allclose(summed, 2 * (kl - reconstruction) - constant))
 beta_784 = 2 / d * (d * kl - reconstruction) - constant / d
 print("beside the mean: beta = 784:", torch.allclose(averaged, beta_784))
@@ -519,7 +529,8 @@ print(f"1/784 = {1 / d:.4f}")
 # The constant is no trifle either. A log-density has it, and a number without it is no bound on anything:
 
 # %% slideshow={"slide_type": "fragment"}
-print(f"½ log 2π for each of 784 pixels: {784 * 0.5 * math.log(2 * math.pi):.0f} nats")  # NBVAL_CHECK_OUTPUT
+# NBVAL_CHECK_OUTPUT
+print(f"½ log 2π for each of 784 pixels: {784 * 0.5 * math.log(2 * math.pi):.0f} nats")
 
 # %% [markdown] slideshow={"slide_type": "subslide"}
 # **Black and white pixels.** Where every pixel $x_j$ is 0 or 1, the decoder gives a probability $p_j$ for each, a coin of its own (a **Bernoulli**
@@ -538,8 +549,13 @@ print(f"½ log 2π for each of 784 pixels: {784 * 0.5 * math.log(2 * math.pi):.0
 log_std = torch.tensor([-3.0, -1.0, -0.01, 0.01, 1.0], dtype=torch.float64)
 price = kl_to_standard_normal(torch.zeros(5, 1).double(), 2 * log_std[:, None])
 ratio = (log_std.exp() - (1 + log_std)) / price
+
+# %% slideshow={"slide_type": "-"}
+# NBVAL_CHECK_OUTPUT
 for value, r in zip(log_std.tolist(), ratio.tolist(), strict=True):
-    print(f"log σ = {value:5.2f}: the recipe's price of the width is {r:.2f} KL")  # NBVAL_CHECK_OUTPUT
+    print(f"log σ = {value:5.2f}: the recipe's price of the width is {r:.2f} KL")
+
+# %% slideshow={"slide_type": "-"}
 print("its price of the mean is 2 KL, whatever s")
 
 # %% [markdown] slideshow={"slide_type": "fragment"}
@@ -609,11 +625,12 @@ truths = [vae.truth_on_grid(model, points, low=-6, high=6, n_grid=601) for model
 log_likelihood = torch.stack([truth.log_prob.mean() for truth in truths])  # (41,), nats per point
 
 # %% slideshow={"slide_type": "fragment"}
+# NBVAL_CHECK_OUTPUT
 mean, logvar = torch.zeros(100).double(), torch.full((100,), -2.0).double()
 truth = vae.truth_on_grid(world, points)
 total = exact_elbo(world, points, mean, logvar) + kl_on_grid(mean, logvar, truth)
 same = (total - truth.log_prob).abs().max() < 1e-6
-print("exact_elbo + KL = log p(x) to 1e-6:", bool(same))  # NBVAL_CHECK_OUTPUT
+print("exact_elbo + KL = log p(x) to 1e-6:", bool(same))
 
 # %% [markdown] slideshow={"slide_type": "subslide"}
 # ### Moving q alone
@@ -707,7 +724,12 @@ for _ in range(8):
     path.append(int(bound_with_posterior_of(path[-1]).argmax()))
 print("θ:", [round(folds[i].item(), 2) for i in path])
 print("log-likelihood:", [round(log_likelihood[i].item(), 3) for i in path])
-print("never falls:", bool((log_likelihood[path].diff() >= 0).all()))  # NBVAL_CHECK_OUTPUT
+
+# %% slideshow={"slide_type": "-"}
+# NBVAL_CHECK_OUTPUT
+print("never falls:", bool((log_likelihood[path].diff() >= 0).all()))
+
+# %% slideshow={"slide_type": "-"}
 print(f"highest log-likelihood of all: at θ = {folds[log_likelihood.argmax()]:.2f}")
 
 # %% [markdown] slideshow={"slide_type": "fragment"}

@@ -313,12 +313,15 @@ for name, x in {"drawn pixels": test_x, "threshold": threshold, "grey pixels": t
 
 # %% slideshow={"slide_type": "fragment"}
 x = torch.linspace(0, 1, 10_001, dtype=torch.float64)
+
+# %% slideshow={"slide_type": "-"}
+# NBVAL_CHECK_OUTPUT
 for p in (0.01, 0.3, 0.501):
     p = torch.tensor(p, dtype=torch.float64)
     integral = torch.trapezoid(p**x * (1 - p) ** (1 - x), x)
-    print(
-        f"p = {p:.3f}: integral {integral:.5f}   formula {(2 * p - 1) / torch.logit(p):.5f}"
-    )  # NBVAL_CHECK_OUTPUT
+    print(f"p = {p:.3f}: integral {integral:.5f}   formula {(2 * p - 1) / torch.logit(p):.5f}")
+
+# %% slideshow={"slide_type": "-"}
 p = model.likelihood.mean(output).double()  # (10000, 28, 28), for the grey digits
 log_mass = ((2 * p - 1) / torch.logit(p, eps=1e-9)).log().flatten(1).sum(1).mean()
 print(f"log of the integral over all 784 pixels: {log_mass:.0f} nats on average, instead of 0")
@@ -949,7 +952,10 @@ for name in ("longer tail", "speck"):
     change = model.likelihood.log_prob(rows[name], output) - model.likelihood.log_prob(sevens, output)
     print(f"{name:>12} {squared_error(sevens, rows[name]).mean():14.1f} {change.mean():19.3f}")
 both = [model.likelihood.log_prob(rows[name], output) for name in ("longer tail", "speck")]
-print("equal for each of the 100:", torch.allclose(*both))  # NBVAL_CHECK_OUTPUT
+
+# %% slideshow={"slide_type": "-"}
+# NBVAL_CHECK_OUTPUT
+print("equal for each of the 100:", torch.allclose(*both))
 
 # %% [markdown] slideshow={"slide_type": "fragment"}
 # Equal, and not by accident: a squared error does not ask where the pixel is, and neither does a likelihood that is equally sure of all pixels. The eye does. It sees a stroke and a

@@ -218,14 +218,13 @@ plots.show(
 # > **Check.** Ten kinds of "pictures", $x = 0, \dots, 9$, one for each digit. A generator that ignores the question draws $x$ evenly. Which discriminator can tell it from the data?
 
 # %% slideshow={"slide_type": "fragment"}
+# NBVAL_CHECK_OUTPUT
 p_given_c = torch.eye(10)  # p(x | c), a row for each c: the data answer the question
 q_given_c = torch.full((10, 10), 0.1)  # q(x | c): the same for every c
 seen_alone = gan.optimal_discriminator(p_given_c.mean(0).log(), q_given_c.mean(0).log())  # (10,)
 seen_as_pair = gan.optimal_discriminator(p_given_c.log(), q_given_c.log())  # (10, 10)
-print("D*(x):", seen_alone[:4].tolist(), "...")  # NBVAL_CHECK_OUTPUT
-print(
-    f"D*(x, c): right pairs {seen_as_pair[0, 0]:.3f}, wrong pairs {seen_as_pair[0, 1]:.3f}"
-)  # NBVAL_CHECK_OUTPUT
+print("D*(x):", seen_alone[:4].tolist(), "...")
+print(f"D*(x, c): right pairs {seen_as_pair[0, 0]:.3f}, wrong pairs {seen_as_pair[0, 1]:.3f}")
 
 # %% [markdown] slideshow={"slide_type": "subslide"}
 # One half everywhere: a discriminator that sees pictures alone is content. The one that sees pairs knows each wrong pair for certain. Now train the same generator against a discriminator that is told, for 600 steps instead of 200. (More steps would not help the first one: after 600 it has 10 to 11 %, see the table in section 7.3.)
@@ -273,12 +272,13 @@ ch07.joined.check(my_joined)
 # > **Check** the split, with numbers: any two tables $p(x \mid c)$ and $q(x \mid c)$ will do.
 
 # %% slideshow={"slide_type": "fragment"}
+# NBVAL_CHECK_OUTPUT
 p, q = torch.rand(2, 10, 7, generator=rng, dtype=torch.float64)  # 10 conditions, 7 possible x
 p, q = p / p.sum(1, keepdim=True), q / q.sum(1, keepdim=True)  # p(x | c) and q(x | c)
 is_real = (p.mean(0) / q.mean(0)).log()  # (7,): log p(x)/q(x), every c equally probable
 fits = ((p / p.sum(0)) / (q / q.sum(0))).log()  # (10, 7): log p(c | x)/q(c | x)
 largest = ((p / q).log() - (is_real + fits)).abs().max()
-print(f"largest difference below 1e-12: {bool(largest < 1e-12)}")  # NBVAL_CHECK_OUTPUT
+print(f"largest difference below 1e-12: {bool(largest < 1e-12)}")
 
 # %% [markdown] slideshow={"slide_type": "subslide"}
 # ### Real pictures under wrong labels
@@ -573,6 +573,7 @@ except ValueError as error:
 # > **Predict.** In "one eye and two horns" and "two eyes and one horn" the numbers change places. Can a bag of words tell these two apart?
 
 # %% slideshow={"slide_type": "fragment"}
+# NBVAL_CHECK_OUTPUT
 pair = vocabulary.encode(["a creature with one eye and two horns", "a creature with two eyes and one horn"])
 swapped = vocabulary.encode(["a red creature with a horn", "a horn with a red creature"])
 bag, gru = BagOfWords(len(vocabulary), 96), WordGRU(len(vocabulary), 96)
@@ -581,9 +582,7 @@ for name, encoder in (("bag of words", bag), ("GRU", gru)):
         tells = [
             bool((numbers[0] - numbers[1]).abs().max() > 1e-5) for numbers in map(encoder, (pair, swapped))
         ]
-    print(
-        f"{name}: tells the eyes from the horns: {tells[0]}; a horn with a creature: {tells[1]}"
-    )  # NBVAL_CHECK_OUTPUT
+    print(f"{name}: tells the eyes from the horns: {tells[0]}; a horn with a creature: {tells[1]}")
 
 # %% [markdown] slideshow={"slide_type": "subslide"}
 # It can, thanks to English: *eye* and *eyes* are two words, so the plural gives the number away. Only where nothing but the order changes is the bag helpless. How much that matters for our captions is a question for numbers.

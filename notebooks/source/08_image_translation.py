@@ -108,6 +108,7 @@ plots.show(
 # there it is the mean.) If the answers are two values with probability ½ each, the slope is 0 everywhere between them: all of that range is equally good. With three answers it jumps from -⅓ to +⅓ at the middle one.
 
 # %% slideshow={"slide_type": "subslide"}
+# NBVAL_CHECK_OUTPUT
 sky_day, sky_night, sky_third = 0.9, 0.1, 0.2
 grid = torch.linspace(0, 1, 101)
 answers = {
@@ -118,9 +119,7 @@ curves = {name: (grid[:, None] - y).abs().mean(1) for name, y in answers.items()
 for name, y in answers.items():
     costs = curves[name]
     best = grid[costs < costs.min() + 1e-6]
-    print(
-        f"{name}: best from {best.min():.2f} to {best.max():.2f}, the mean is {y.mean():.2f}"
-    )  # NBVAL_CHECK_OUTPUT
+    print(f"{name}: best from {best.min():.2f} to {best.max():.2f}, the mean is {y.mean():.2f}")
 
 # %% slideshow={"slide_type": "subslide"}
 _, ax = plt.subplots(figsize=(6, 2.9))
@@ -182,7 +181,10 @@ unet = translation.UNet((24, 24), (3, 24, 24))
 discriminator = translation.patch_discriminator((4, 24, 24))  # the outline and three colours
 seen = translation.joined(test.outlines[:8], test.images[:8])  # (8, 4, 24, 24)
 print("the U-Net makes", tuple(unet(test.outlines[:8]).shape))
-print("verdicts:", tuple(discriminator(seen).shape), "for pictures", tuple(seen.shape))  # NBVAL_CHECK_OUTPUT
+
+# %% slideshow={"slide_type": "-"}
+# NBVAL_CHECK_OUTPUT
+print("verdicts:", tuple(discriminator(seen).shape), "for pictures", tuple(seen.shape))
 
 # %% [markdown] slideshow={"slide_type": "subslide"}
 # > **Predict.** There are 6×6 verdicts on a picture of 24×24. Does each see 4×4 pixels?
@@ -202,12 +204,13 @@ def touched(n_halvings):
 
 
 # %% slideshow={"slide_type": "subslide"}
+# NBVAL_CHECK_OUTPUT
 figure, axes = plt.subplots(1, 3, figsize=(7.2, 2.7))
 for ax, n_halvings in zip(axes, (1, 2, 3), strict=True):
     where, network = touched(n_halvings)
     plots.plot_images(where[None], ax=ax, title=f"halvings: {n_halvings}, side: {where.amax(0).sum():.0f}")
     side = translation.receptive_field(network)
-    print(f"halvings: {n_halvings}, side by the formula of exercise 8.2: {side}")  # NBVAL_CHECK_OUTPUT
+    print(f"halvings: {n_halvings}, side by the formula of exercise 8.2: {side}")
 plots.show(
     figure,
     alt="Three black squares with a white square inside, growing: with one halving 6 pixels a side, with two 16, "
@@ -480,6 +483,7 @@ ch08.pix2pix_loss.check(my_pix2pix_loss)
 # and $\lambda$ is the *cycle weight*. ($L_{\text{verdict}}$ is that of section 8.3, without a source beside the picture. For some tasks the paper adds an **identity loss**, $|F(a) - a| + |G(b) - b|$: what is already on the right side should stay. It also shows $D$ a **pool** of earlier fakes. We need neither here, so `pool_size` is 0.)
 
 # %% slideshow={"slide_type": "subslide"}
+# NBVAL_CHECK_OUTPUT
 rng = seed_everything(0)
 days, nights = (data.creatures(5_000, only={"time": time}, generator=rng).images for time in ("day", "night"))
 new_days, new_nights = (
@@ -487,11 +491,9 @@ new_days, new_nights = (
 )
 G, F = (translation.ResidualTranslator((3, 24, 24)) for _ in range(2))
 unchanged = G(days[:8])
-print("an untrained translator changes nothing:", torch.equal(unchanged, days[:8]))  # NBVAL_CHECK_OUTPUT
+print("an untrained translator changes nothing:", torch.equal(unchanged, days[:8]))
 back = F(unchanged)
-print(
-    "cycle loss:", translation.cycle_loss(days[:8], back, nights[:8], G(F(nights[:8]))).item()
-)  # NBVAL_CHECK_OUTPUT
+print("cycle loss:", translation.cycle_loss(days[:8], back, nights[:8], G(F(nights[:8]))).item())
 
 # %% slideshow={"slide_type": "skip"}
 ch08.without_the_cycle
@@ -701,6 +703,7 @@ for pattern, folder in folders.items():
         Image.fromarray(pixels).save(folder / f"{i:02}.png")
 
 # %% slideshow={"slide_type": "subslide"}
+# NBVAL_CHECK_OUTPUT
 SIZE = 32  # a multiple of 4; larger pictures take longer
 a, b = (data.load_image_folder(folder, SIZE).images for folder in folders.values())
 there, back = (translation.ResidualTranslator((3, SIZE, SIZE)) for _ in range(2))
@@ -708,9 +711,9 @@ judges = [translation.patch_discriminator((3, SIZE, SIZE)) for _ in range(2)]
 history = translation.fit_cyclegan(
     there, back, *judges, a, b, n_steps=20, cycle_weight=5.0, pool_size=0, generator=rng, **GAME, **SETTINGS
 )
-print("read", tuple(a.shape), "and", tuple(b.shape))  # NBVAL_CHECK_OUTPUT
+print("read", tuple(a.shape), "and", tuple(b.shape))
 moved = translation.absolute_error(translate(there, a), a)
-print(f"after 20 steps the pictures have moved: {moved > 0}")  # NBVAL_CHECK_OUTPUT
+print(f"after 20 steps the pictures have moved: {moved > 0}")
 
 # %% slideshow={"slide_type": "fragment"}
 rows = [a[:8], translate(there, a[:8]), translate(back, translate(there, a[:8]))]

@@ -84,6 +84,7 @@ ch09.recall_cycle.answer(...)
 # $$p(x) = \tfrac16 \sum_{\text{bars } b} \; \prod_{i=1}^{9} \begin{cases} 0.95 & x_i = b_i \\ 0.05 & x_i \ne b_i \end{cases}$$
 
 # %% slideshow={"slide_type": "fragment"}
+# NBVAL_CHECK_OUTPUT
 bars = torch.zeros(6, 3, 3)
 for k in range(3):
     bars[k, k], bars[3 + k, :, k] = 1, 1
@@ -93,7 +94,7 @@ every = torch.cartesian_prod(*[torch.arange(2.0)] * 9).view(512, 3, 3)
 logits = noisy.logit()[:, None].expand(6, 512, 3, 3)
 each = bernoulli_log_prob(every.repeat(6, 1, 1), logits.reshape(-1, 3, 3)).view(6, 512)
 truth = each.logsumexp(0) - math.log(6)  # (512,) log p(x)
-print(f"all {len(truth)} true probabilities add up to {truth.exp().sum():.6f}")  # NBVAL_CHECK_OUTPUT
+print(f"all {len(truth)} true probabilities add up to {truth.exp().sum():.6f}")
 
 # %% [markdown] slideshow={"slide_type": "subslide"}
 # Now a model: nine small questions, answered by one network. (Which kind of network, section 9.2 explains. What matters here: its answer for pixel $i$ depends on $x_{<i}$ only.) Training maximises the mean of $\log p(x)$: nine classifiers at once. For each image it gives nine logits, one per pixel.
@@ -102,10 +103,20 @@ print(f"all {len(truth)} true probabilities add up to {truth.exp().sum():.6f}") 
 
 # %% slideshow={"slide_type": "fragment"}
 model = autoregressive.MADE((3, 3), hidden=(100,))
-print(f"before the training: {model.log_prob(every).exp().sum():.6f}")  # NBVAL_CHECK_OUTPUT
+
+# %% slideshow={"slide_type": "-"}
+# NBVAL_CHECK_OUTPUT
+print(f"before the training: {model.log_prob(every).exp().sum():.6f}")
+
+# %% slideshow={"slide_type": "-"}
 fit_autoregressive(model, world, n_steps=500, batch_size=128, learning_rate=1e-2, generator=rng)
 learned = model.log_prob(every).detach()  # (512,)
-print(f"after it:            {learned.exp().sum():.6f}")  # NBVAL_CHECK_OUTPUT
+
+# %% slideshow={"slide_type": "-"}
+# NBVAL_CHECK_OUTPUT
+print(f"after it:            {learned.exp().sum():.6f}")
+
+# %% slideshow={"slide_type": "-"}
 truth_of_truth, of_model = ((truth.exp() * values).sum() for values in (truth, learned))
 print(
     f"mean over the world of log p(x): {truth_of_truth:.3f} nats for the true p, {of_model:.3f} for the model"
@@ -242,6 +253,7 @@ plots.show(
 
 
 # %% slideshow={"slide_type": "fragment"}
+# NBVAL_CHECK_OUTPUT
 def pixelcnn(mask_types=("A", "B")):
     """A small PixelCNN for the small digits."""
     return autoregressive.PixelCNN((8, 8), width=16, n_blocks=2, first_kernel=5, mask_types=mask_types)
@@ -254,7 +266,7 @@ for name, kinds in KINDS.items():
     jacobian = autoregressive.dependence(network, x)
     before, itself = jacobian.tril(-1).count_nonzero() > 0, jacobian.diagonal().count_nonzero() > 0
     later = jacobian.triu(1).count_nonzero() > 0
-    print(f"{name}: sees pixels before {before}, itself {itself}, later ones {later}")  # NBVAL_CHECK_OUTPUT
+    print(f"{name}: sees pixels before {before}, itself {itself}, later ones {later}")
 
 # %% [markdown] slideshow={"slide_type": "subslide"}
 # ### Break it: two wrong masks
@@ -289,12 +301,11 @@ plots.show(
 # A log-likelihood that is too good is a reason to look at the Jacobian, not to celebrate.
 
 # %% slideshow={"slide_type": "fragment"}
+# NBVAL_CHECK_OUTPUT
 cheat = autoregressive.PixelCNN((3, 3), width=8, n_blocks=1, first_kernel=3, mask_types=("B", "B"))
 fit_autoregressive(cheat, world, n_steps=150, batch_size=64, learning_rate=1e-2, generator=rng)
 total = cheat.log_prob(every).exp().sum().item()
-print(
-    f"the 'probabilities' of the 512 images of section 9.1 add up to more than 10: {total > 10}"
-)  # NBVAL_CHECK_OUTPUT
+print(f"the 'probabilities' of the 512 images of section 9.1 add up to more than 10: {total > 10}")
 
 # %% [markdown] slideshow={"slide_type": "skip"}
 # ### Exercise 9.3
@@ -323,6 +334,7 @@ ch09.too_good.answer(...)
 # > **Predict.** With enough layers, does the pixel in row 10, column 6 see everything that comes before it?
 
 # %% slideshow={"slide_type": "fragment"}
+# NBVAL_CHECK_OUTPUT
 shape, row, column = (15, 15), 10, 6
 before = (torch.arange(15 * 15) < row * 15 + column).view(shape)
 
@@ -334,7 +346,7 @@ def seen_by(name, network):
     picture[:, before & ~seen] = torch.tensor([0.9, 0.62, 0.0])[:, None]
     picture[:, row, column] = torch.tensor([0.0, 0.45, 0.7])
     missing = (before & ~seen).sum()
-    print(f"{name:>21}: {missing:3} of the {before.sum()} pixels before are not seen")  # NBVAL_CHECK_OUTPUT
+    print(f"{name:>21}: {missing:3} of the {before.sum()} pixels before are not seen")
     return picture
 
 
@@ -496,9 +508,10 @@ plots.show(
 # The paper says that this one sees everything before. Our Jacobian finds an exception: one pixel. The LSTM from the right is used one row further down, lest it see the future. What it knows of the row above comes from features that know only what is *left* of them. So nobody knows the last pixel of that row, unless the first convolution reaches it.
 
 # %% slideshow={"slide_type": "fragment"}
+# NBVAL_CHECK_OUTPUT
 n = 6
 order = torch.arange(n)[:, None] + torch.arange(n)  # the step in which each pixel is computed
-print("pixel by pixel:", n * n, "steps; diagonal by diagonal:", int(order.max()) + 1)  # NBVAL_CHECK_OUTPUT
+print("pixel by pixel:", n * n, "steps; diagonal by diagonal:", int(order.max()) + 1)
 skewed = autoregressive.skew(order + 1.0)
 figure, axes = plt.subplots(1, 2, figsize=(7, 2.4), width_ratios=[1, 2])
 for ax, values, title in zip(axes, (order + 1.0, skewed), ("image", "skewed"), strict=True):
@@ -528,7 +541,10 @@ with torch.no_grad():
     print(
         f"each pixel alone {alone:.1f}, MADE {made.log_prob(small_test).mean():.1f}, row LSTM {reached:.1f} nats"
     )
-print("row LSTM above -24.5:", bool(reached > -24.5))  # NBVAL_CHECK_OUTPUT
+
+# %% slideshow={"slide_type": "-"}
+# NBVAL_CHECK_OUTPUT
+print("row LSTM above -24.5:", bool(reached > -24.5))
 
 # %% [markdown] slideshow={"slide_type": "fragment"}
 # On 64 pixels MADE does better: it can afford weights of its own for each place. On large images it cannot.
@@ -540,15 +556,17 @@ print("row LSTM above -24.5:", bool(reached > -24.5))  # NBVAL_CHECK_OUTPUT
 # > **Predict.** 784 passes against one pass, place by place: is that 784 times as fast? Are the logits the same?
 
 # %% slideshow={"slide_type": "fragment"}
+# NBVAL_CHECK_OUTPUT
 pair = {"MADE": made, "row LSTM": lstm}
 for name, network in pair.items():
     ways = [
         sample(network.double(), 20, cached=way, generator=torch.Generator().manual_seed(1))
         for way in (True, False)
     ]
-    print(f"{name}: the same 20 images both ways: {torch.equal(*ways)}")  # NBVAL_CHECK_OUTPUT
+    print(f"{name}: the same 20 images both ways: {torch.equal(*ways)}")
 
 # %% slideshow={"slide_type": "subslide"}
+# NBVAL_CHECK_OUTPUT
 start = time.process_time()
 sample(model, 50, generator=rng)
 with_memory = time.process_time() - start
@@ -557,9 +575,7 @@ with torch.no_grad():
     for _ in range(5):
         model(test_x[:50])
 simple = (time.process_time() - start) / 5 * 784  # one pass for each pixel
-print(
-    "PixelCNN, 50 images of 28×28: at least 40 times as fast:", simple > 40 * with_memory
-)  # NBVAL_CHECK_OUTPUT
+print("PixelCNN, 50 images of 28×28: at least 40 times as fast:", simple > 40 * with_memory)
 
 # %% [markdown] slideshow={"slide_type": "fragment"}
 # Not 784 times, because one place at a time makes many small products where a pass makes a few large ones. But a hundred digits take a second or two, not minutes. The order has not changed: it is still one pixel after the other.
@@ -615,7 +631,10 @@ print(
 published = {"NADE": -85.65, "MADE": -84.87, "PixelCNN": -81.45, "Gated PixelCNN": -81.50}
 for name, value in published.items():
     print(f"{'an open re-run: ' + name:36}{'':8}{value:10.2f}  exact")
-print("above -85:", exact > -85)  # NBVAL_CHECK_OUTPUT
+
+# %% slideshow={"slide_type": "-"}
+# NBVAL_CHECK_OUTPUT
+print("above -85:", exact > -85)
 
 # %% [markdown] slideshow={"slide_type": "subslide"}
 # All rows use dynamic binarisation. (The papers' own figures are for one fixed binarisation, with other values: PixelCNN -81.30, diagonal BiLSTM -80.75 with one layer and -79.20 with seven. They do not belong into this table.) The open re-runs are those of E. Hotaj (see References); NADE is a forerunner of MADE. Our figure is above the estimates for the VAEs, and almost 2 nats below the re-runs of PixelCNN; ours was trained for as many minutes as the table says, on one thread.

@@ -95,7 +95,10 @@ codes = vqvae.nearest_codes(points, codebook)  # (20000,)
 ours = (points - codebook[codes]).square().sum(1).mean().item()
 theirs = KMeans(32, n_init=1, random_state=0).fit(points.numpy()).inertia_ / len(points)
 print(f"mean squared distance: {ours:.4f}; k-means of scikit-learn: {theirs:.4f}")
-print("less than twice as far:", ours < 2 * theirs)  # NBVAL_CHECK_OUTPUT
+
+# %% slideshow={"slide_type": "-"}
+# NBVAL_CHECK_OUTPUT
+print("less than twice as far:", ours < 2 * theirs)
 
 # %% [markdown] slideshow={"slide_type": "subslide"}
 # Now a generative model, in two parts. The **prior** says how often each code occurs. The **decoder** says where a point of this code lies: around the code's vector, with one variance per code.
@@ -170,6 +173,7 @@ ch10.nearest.check(my_nearest)
 # > **Predict.** Draw the error $(x - f(e_{k(z)}))^2$ as a function of $z$. What is its derivative?
 
 # %% slideshow={"slide_type": "subslide"}
+# NBVAL_CHECK_OUTPUT
 three = torch.tensor([[-1.0], [0.2], [1.2]], dtype=torch.float64)
 target = 1.2
 
@@ -186,9 +190,7 @@ def error_of(z):
 
 at = torch.tensor([-0.8, 0.3, 1.0], dtype=torch.float64)
 step = 1e-4
-print(
-    "finite differences:", ((error_of(at + step) - error_of(at - step)) / (2 * step)).tolist()
-)  # NBVAL_CHECK_OUTPUT
+print("finite differences:", ((error_of(at + step) - error_of(at - step)) / (2 * step)).tolist())
 
 # %% [markdown] slideshow={"slide_type": "subslide"}
 # A staircase. On each step the slope is 0, and at the edges there is none. Autograd would say the same: `argmin` gives integers, and no gradient leads through them.
@@ -200,6 +202,7 @@ print(
 # It is not the gradient of the staircase. It is the exact gradient of another function: the one that we get if $e - z$, the error of rounding, is frozen at its present value, $\tilde L(z) = \big(x - f(z + c)\big)^2$ with $c = e - z_0$. We can check that.
 
 # %% slideshow={"slide_type": "fragment"}
+# NBVAL_CHECK_OUTPUT
 z = at.clone().requires_grad_()
 e = three[vqvae.nearest_codes(z[:, None].detach(), three)][:, 0]
 loss = (target - decode(vqvae.straight_through(z, e))).square()
@@ -212,8 +215,8 @@ def surrogate(z):
 
 
 difference = (surrogate(at + step) - surrogate(at - step)) / (2 * step)
-print("handed on:       ", [round(value, 4) for value in handed_on.tolist()])  # NBVAL_CHECK_OUTPUT
-print("of the surrogate:", [round(value, 4) for value in difference.tolist()])  # NBVAL_CHECK_OUTPUT
+print("handed on:       ", [round(value, 4) for value in handed_on.tolist()])
+print("of the surrogate:", [round(value, 4) for value in difference.tolist()])
 
 # %% slideshow={"slide_type": "subslide"}
 grid = torch.linspace(-1.6, 1.8, 600, dtype=torch.float64)
@@ -273,6 +276,7 @@ ch10.straight.check(my_straight)
 # > **Check.** One code, and vectors that stand still: both must end at their mean.
 
 # %% slideshow={"slide_type": "subslide"}
+# NBVAL_CHECK_OUTPUT
 still = torch.randn(200, 3, 1, 1, generator=rng)
 by_means = vqvae.VectorQuantizer(1, 3, decay=0.9)
 for _ in range(200):
@@ -286,7 +290,7 @@ for _ in range(200):
 mean = still.mean(0).flatten()
 for name, quantizer in (("running means", by_means), ("gradient", by_gradient)):
     away = (quantizer.codebook[0] - mean).abs().max().item()
-    print(f"{name:>13}: at the mean: {away < 1e-5}")  # NBVAL_CHECK_OUTPUT
+    print(f"{name:>13}: at the mean: {away < 1e-5}")
 
 # %% [markdown] slideshow={"slide_type": "subslide"}
 # There is a trap left. A code that no vector chooses is in no term of the loss, and its running mean gets nothing. It stays where it is, for ever: a **dead code**. The cure is blunt: if hardly anything chooses a code, put it on a vector of the present batch. How many codes are in use, the **perplexity** says:
@@ -501,12 +505,11 @@ plots.show(
 # The price is paid elsewhere. Samples from that uniform prior are rubbish, since real code maps are anything but uniform. So after the training a second model learns how codes follow each other: a **learned prior**. That is also what a compressor would want to know.
 
 # %% slideshow={"slide_type": "fragment"}
+# NBVAL_CHECK_OUTPUT
 sure = torch.distributions.Categorical(probs=torch.eye(64)[17])
 uniform = torch.distributions.Categorical(probs=torch.full((64,), 1 / 64))
 kl = torch.distributions.kl_divergence(sure, uniform).item()
-print(
-    f"KL of one place {kl:.4f}, log 64 = {math.log(64):.4f}, of 49 places {49 * kl:.1f} nats"
-)  # NBVAL_CHECK_OUTPUT
+print(f"KL of one place {kl:.4f}, log 64 = {math.log(64):.4f}, of 49 places {49 * kl:.1f} nats")
 
 # %% slideshow={"slide_type": "skip"}
 ch10.constant_rate

@@ -71,8 +71,11 @@ GRAMMAR = {"length": 15, "p_operator": 0.65}
 real = data.drawn_expressions(2_000, **GRAMMAR, generator=rng).tokens  # (2000, 15)
 new, new_log_prob = data.drawn_expressions(2_000, **GRAMMAR, generator=rng)
 print("   ".join(data.expression_texts(real[:9])))
+
+# %% slideshow={"slide_type": "-"}
+# NBVAL_CHECK_OUTPUT
 for text in ("2*(3+1)", "2*(3+1", "2*+1"):
-    print(f"{text:8} is an expression: {data.is_expression(text)}")  # NBVAL_CHECK_OUTPUT
+    print(f"{text:8} is an expression: {data.is_expression(text)}")
 
 # %% [markdown] slideshow={"slide_type": "subslide"}
 # The model is an LSTM. It reads a token, updates its memory, and gives ten logits for the next one. Training is that of chapter 9, **maximum likelihood**: predict each token from the true ones before it. We stop it early, so that something is left to improve.
@@ -152,12 +155,13 @@ plots.show(
 # The expectation has a slope. No single draw has one: it is flat, and then it jumps. A gradient computed through a draw is the derivative of a step, zero almost everywhere. Finite differences say the same.
 
 # %% slideshow={"slide_type": "fragment"}
+# NBVAL_CHECK_OUTPUT
 change = torch.tensor([1e-6, 0, 0, 0], dtype=torch.float64)
 above, below = ((logits + step + noise).argmax(1) for step in (change, -change))
 slope = (values[above] - values[below]) / 2e-6
 exact = sequences.exact_choice_gradient(logits, f)
-print(f"draws with a slope other than 0: {int((slope != 0).sum())} of {len(slope)}")  # NBVAL_CHECK_OUTPUT
-print(f"slope of the expectation: {exact[0]:.4f}")  # NBVAL_CHECK_OUTPUT
+print(f"draws with a slope other than 0: {int((slope != 0).sum())} of {len(slope)}")
+print(f"slope of the expectation: {exact[0]:.4f}")
 
 # %% [markdown] slideshow={"slide_type": "subslide"}
 # For one choice the slope can be written down. With $\partial p_k / \partial\theta_j = p_k (1[j = k] - p_j)$,
@@ -251,12 +255,13 @@ plots.show(
 # The first two need $f$ to have a value, and a slope, between the tokens: half a `+` and half a `3`. A discriminator that reads embeddings can offer that. A parser cannot; it is REINFORCE or nothing.
 
 # %% slideshow={"slide_type": "fragment"}
+# NBVAL_CHECK_OUTPUT
 errors = {k: spread[k] / N**0.5 for k in bias}  # what chance alone would make of the mean
 for name in ("straight through", "REINFORCE", "REINFORCE, baseline"):
-    print(f"{name}: bias within 4 standard errors: {bias[name] < 4 * errors[name]}")  # NBVAL_CHECK_OUTPUT
+    print(f"{name}: bias within 4 standard errors: {bias[name] < 4 * errors[name]}")
 linear = sequences.straight_through_gradient(logits, lambda x: x @ heights, n_samples=10)
 same = torch.allclose(linear, sequences.exact_choice_gradient(logits, lambda x: x @ heights))
-print(f"straight through is exact for a linear f, at every draw: {same}")  # NBVAL_CHECK_OUTPUT
+print(f"straight through is exact for a linear f, at every draw: {same}")
 
 # %% [markdown] slideshow={"slide_type": "skip"}
 # ### Exercises 11.2 and 11.3
@@ -306,6 +311,7 @@ ch11.linear_reward.answer(...)
 # **Check.** Three tokens, length 3: 27 sequences. The model is a table of logits for what follows what. The reward is 5 if the last token repeats the first one, otherwise 4. All sums can be done, so the exact gradient is known.
 
 # %% slideshow={"slide_type": "fragment"}
+# NBVAL_CHECK_OUTPUT
 seed_everything(3)
 table = sequences.BigramModel(3, 3).double()
 torch.nn.init.normal_(table.logits)
@@ -319,7 +325,7 @@ def reward(tokens):
 
 expected = sequences.expected_reward(table, reward)
 exact = torch.autograd.grad(expected, table.logits)[0].flatten()  # (12,)
-print(f"all probabilities add up to {table.log_prob(every).exp().sum():.6f}")  # NBVAL_CHECK_OUTPUT
+print(f"all probabilities add up to {table.log_prob(every).exp().sum():.6f}")
 
 # %% slideshow={"slide_type": "subslide"}
 scores = sequences.sequence_gradients(table, every)  # (27, 12): the gradient of log p of each

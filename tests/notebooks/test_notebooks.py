@@ -65,6 +65,14 @@ def prose(notebook) -> str:
     return "\n\n".join(FENCE.sub("", cell.source) for cell in notebook.cells if cell.cell_type == "markdown")
 
 
+def test_nbval_sees_every_marker(notebook):
+    """It reads comments only where they have a line of their own."""
+    for cell in code_cells(notebook):
+        n_seen = sum(line.strip() == "# NBVAL_CHECK_OUTPUT" for line in cell.source.splitlines())
+        assert cell.source.count("NBVAL_CHECK_OUTPUT") == n_seen <= 1, cell.source
+        assert not n_seen or cell.outputs, f"nothing to compare with: {cell.source}"
+
+
 def test_every_source_has_its_notebook():
     missing = [pair.name for pair in tool.pairs(FOLDER) if not pair.notebook.exists()]
     assert not missing, "run make notebooks"

@@ -103,7 +103,7 @@ def test_links_to_chapters_lead_to_their_slides(notebook):
             "plots.show(\n    ax,\n    alt='Two '\n    'clouds',\n)\nprint(1)",
             'plots.show(ax, alt="…")\nprint(1)',
         ),
-        ("print(a)  # NBVAL_CHECK_OUTPUT", "print(a)"),
+        ("# NBVAL_CHECK_OUTPUT\nprint(a)", "print(a)"),
         ("a = 1\n\n\ndef f():\n    return 2", "a = 1\n\ndef f():\n    return 2"),
         ("print('alt', alt)  # a comment stays", "print('alt', alt)  # a comment stays"),
         ("%matplotlib inline\nx = 1", "%matplotlib inline\nx = 1"),
