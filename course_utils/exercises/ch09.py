@@ -364,9 +364,8 @@ def made_masks_order(n_pixels: int, numbers: Tensor) -> tuple[Tensor, Tensor]:
 made_masks = Exercise(
     "made_masks",
     chapter=CHAPTER,
-    task="MADE with one hidden layer. Unit k has the number numbers[k], and reads pixels 0 to numbers[k], inclusive. The "
-    "output of pixel "
-    "i reads units with numbers below i. Return both masks: (n_hidden, n_pixels) and (n_pixels, n_hidden), floats.",
+    task="MADE with one hidden layer. Unit k has the number numbers[k], and reads pixels 0 to numbers[k], inclusive. "
+    "The output of pixel i reads units with numbers below i. Return both masks: (n_hidden, n_pixels) and (n_pixels, n_hidden), floats.",
     reference=made_masks_reference,
     cases=lambda: [
         (4, torch.tensor([0, 0, 1, 2, 2])),
