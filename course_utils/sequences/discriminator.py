@@ -50,6 +50,7 @@ class SequenceDiscriminator(nn.Module):
         if max(widths) > length:
             raise ValueError(f"widths must be at most the length, {length}, got {tuple(widths)}")
         self.embedding = nn.Embedding(n_tokens, check_count(embedding_dim, "embedding_dim"))
+        nn.init.normal_(self.embedding.weight, std=0.1)  # PyTorch's 1 lets it learn rare tokens by heart
         self.convolutions = nn.ModuleList(
             nn.Conv1d(embedding_dim, n_filters, check_count(width, "widths")) for width in widths
         )

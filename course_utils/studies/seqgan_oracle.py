@@ -54,11 +54,10 @@ ROUNDS, MEASURED_ROUNDS = 60, 5
 SEQGAN: dict[str, Any] = {
     "batch_size": BATCH,
     "n_rollouts": 4,
-    "n_warm_up": 3_000,
+    "n_warm_up": 300,
     "n_fakes": N_REAL,
     "n_discriminator": 10,
-    "learning_rate": 4e-3,
-    "decay_from": 0.25,
+    "learning_rate": 1e-2,
     "discriminator_learning_rate": 1e-3,
 }
 # Yu et al. (2017), table 1, and Guo et al. (2018), table 1, for real data. Nats per token, under their oracle.
@@ -134,7 +133,7 @@ def train_seqgan(
     """Train that model further, in place; goes on from its checkpoint."""
     oracle, real, new = world()
     generator = seed_everything(1)
-    discriminator = SequenceDiscriminator(oracle.n_tokens, oracle.length, n_filters=64)
+    discriminator = SequenceDiscriminator(oracle.n_tokens, oracle.length, n_filters=64, dropout=0.5)
     return fit_seqgan(
         model,
         discriminator,
