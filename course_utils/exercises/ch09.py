@@ -365,7 +365,8 @@ made_masks = Exercise(
     "made_masks",
     chapter=CHAPTER,
     task="MADE with one hidden layer. Unit k has the number numbers[k], and reads pixels 0 to numbers[k], inclusive. "
-    "The output of pixel i reads units with numbers below i. Return both masks: (n_hidden, n_pixels) and (n_pixels, n_hidden), floats.",
+    "The output of pixel i reads units with numbers below i. "
+    "Return both masks: (n_hidden, n_pixels) and (n_pixels, n_hidden), floats.",
     reference=made_masks_reference,
     cases=lambda: [
         (4, torch.tensor([0, 0, 1, 2, 2])),

@@ -22,7 +22,7 @@ DATA = (
     "the 10,000 test images, and on 10,000 decoded samples, 1,000 of each digit"
 )
 SEED = 0
-SEEDS: dict[int, float] = {}  # Fréchet distance of the samples to the test images, in floors
+SEEDS = {0: 3.5166}  # Fréchet distance of the samples to the test images, in floors
 N_STEPS = 7_500  # 8 epochs of batches of 64
 
 
