@@ -465,7 +465,7 @@ plots.show(
 
 # %% [markdown] slideshow={"slide_type": "subslide"}
 # ### Paint with codes
-# Choose a code in the palette, click a place of the map or drag over several, and the decoder paints anew. By keyboard: arrow keys move over the map, Enter paints.
+# Choose a code in the palette, click a place of the map or drag over several, and the decoder paints anew. By keyboard: arrows move over the map, Space puts the brush down and lifts it, P takes the code under the cursor, Ctrl+Z takes back.
 #
 # 1. Begin with a 7. Can you make a 1 of it, with the fewest codes? And a 9?
 # 2. Paint one code everywhere. Is the picture the same everywhere, too? Where is it not, and why?
@@ -483,9 +483,9 @@ painter
 seven = codes[0]
 empty = seven.flatten().mode().values  # the most frequent code of the map
 steps = [seven]
-for column in (2, 3, 4):
+for column in (1, 2, 3):
     painted = steps[-1].clone()
-    painted[1:3, column - 1] = empty
+    painted[1:3, column] = empty
     steps.append(painted)
 plots.show(
     plots.plot_images(stored.decode(torch.stack(steps))[:, 0], n_columns=4),
