@@ -199,10 +199,13 @@ def test_what_the_chapter_says_of_the_oracle_benchmark():
     stored = seqgan_oracle.results()
     mle, gan, reference = (stored[name] for name in ("mle", "seqgan", "reference"))
     assert mle["oracle_nll"][-1] <= 9.04, "the published figure of maximum likelihood, of another oracle"
-    assert reference["real"] < min(gan["oracle_nll"]) < mle["oracle_nll"][-1] < reference["random"]
+    assert reference["real"] < mle["oracle_nll"][-1] < reference["random"]
     assert mle["data_nll"][-1] > mle["data_nll"][0] + 1, "worse on new sequences"
     assert mle["train_nll"][-1] < mle["data_nll"][-1] - 1.5, "learned by heart"
+    assert gan["oracle_nll"][-1] > mle["oracle_nll"][-1], "no drop"
     assert gan["data_nll"][-1] > mle["data_nll"][-1]
+    assert gan["above_new"] < 0.7
+    assert abs(gan["correlation"]) < 0.1
 
 
 def test_the_ends_of_the_scale_are_those_of_the_oracle():
