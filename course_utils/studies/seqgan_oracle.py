@@ -10,7 +10,7 @@ from functools import partial
 from typing import Any
 
 import torch
-from torch import Generator, Tensor
+from torch import Generator, Tensor, nn
 
 from course_utils import training
 from course_utils.history import History
@@ -34,6 +34,7 @@ __all__ = [
     "PUBLISHED",
     "ROUNDS",
     "SEQGAN",
+    "judged",
     "main",
     "measured",
     "results",
@@ -49,8 +50,8 @@ BATCH, EPOCHS = 64, 120
 EPOCH_STEPS = N_REAL // BATCH
 MLE: dict[str, Any] = {"batch_size": BATCH, "learning_rate": 1e-2}
 MEASURED_EPOCHS = 5  # from one measurement to the next
-# The paper: 200 rounds, 16 rollouts, fakes drawn 5 times a round for 3 epochs of the discriminator each.
-ROUNDS, MEASURED_ROUNDS = 60, 5
+# The paper: 200 rounds too, with 16 rollouts, and fakes drawn 5 times a round for 3 epochs of the discriminator each.
+ROUNDS, MEASURED_ROUNDS = 200, 5
 SEQGAN: dict[str, Any] = {
     "batch_size": BATCH,
     "n_rollouts": 4,
@@ -127,14 +128,37 @@ def train_mle(n_steps: int = EPOCHS * EPOCH_STEPS) -> tuple[SequenceModel, Histo
     return model, history
 
 
+@torch.no_grad()
+def judged(
+    discriminator: nn.Module, model: SequenceModel, world: tuple[LSTMOracle, Tensor, Tensor]
+) -> dict[str, float]:
+    """What the verdicts of a discriminator are worth, on 2,000 sequences of each kind.
+
+    Returns:
+        "above_new": how often a new sequence of the oracle is found more real than a drawn one, ½ by guessing.
+        "above_training": the same for sequences that it was trained on. "correlation" between its logits of drawn
+        sequences and their log-probability under the oracle: that is what the generator would have to be told.
+    """
+    oracle, real, new = world
+    drawn = model.sample(len(new), generator=Generator().manual_seed(2))
+    discriminator.eval()
+    logits, of_new, of_training = (discriminator(tokens) for tokens in (drawn, new, real[: len(new)]))
+    both = torch.stack([logits, -oracle.nll(drawn)])
+    return {
+        "above_new": float((of_new[:, None] > logits).float().mean()),
+        "above_training": float((of_training[:, None] > logits).float().mean()),
+        "correlation": float(torch.corrcoef(both)[0, 1]),
+    }
+
+
 def train_seqgan(
     model: SequenceModel, n_steps: int = ROUNDS, *, measure_every: int = MEASURED_ROUNDS, **changes: Any
-) -> History:
-    """Train that model further, in place; goes on from its checkpoint."""
+) -> tuple[nn.Module, History]:
+    """Train that model further, in place; goes on from its checkpoint. Returns the discriminator and the history."""
     oracle, real, new = world()
     generator = seed_everything(1)
     discriminator = SequenceDiscriminator(oracle.n_tokens, oracle.length, n_filters=64, dropout=0.5)
-    return fit_seqgan(
+    history = fit_seqgan(
         model,
         discriminator,
         real,
@@ -146,6 +170,7 @@ def train_seqgan(
         label="oracle, SeqGAN",
         **SEQGAN | changes,
     )
+    return discriminator, history
 
 
 def as_lists(history: History) -> dict[str, Any]:
@@ -165,8 +190,10 @@ def mle() -> dict[str, Any]:
 
 def seqgan() -> dict[str, Any]:
     """The entry of SeqGAN, which starts where maximum likelihood ended."""
-    history = train_seqgan(train_mle()[0])
-    return as_lists(history) | {"reward": history["reward"], "rounds": ROUNDS} | SEQGAN
+    model, _ = train_mle()
+    discriminator, history = train_seqgan(model)
+    entry = as_lists(history) | {"reward": history["reward"], "rounds": ROUNDS} | SEQGAN
+    return entry | judged(discriminator, model, world())
 
 
 def results() -> dict[str, Any]:
