@@ -1,5 +1,6 @@
 """What the browser tests read from a page with our widgets."""
 
+import ast
 import statistics
 
 # No frame is to come, and none has been drawn for half a second: the page has its layout, and nothing glides.
@@ -31,6 +32,39 @@ def settle(page):
     """Wait until all widgets have drawn what they have to draw, counted from now: it may not have begun."""
     page.evaluate("() => { window.lastDrawn = null; }")
     page.wait_for_function(SETTLED)
+
+
+def cells_for(models, widgets):
+    """Cells of a notebook for `show_twice` and `in_python`: the code that makes the models, and the widgets."""
+    return models, widgets, "0", "widget", "0"
+
+
+def show_twice(notebook, name, views, element, *, height):
+    """Show a widget as new in two views, and give the page when all is drawn.
+
+    Args:
+        notebook: of `cells_for`.
+        name: the variable that the widget has there.
+        views: selector of a view.
+        element: selector of what a view has when it is drawn.
+        height: of the window, in pixels.
+    """
+    page = notebook.page
+    page.set_viewport_size({"width": 1280, "height": height})
+    notebook.write_cell(2, f"widget = {name}\nwidget")
+    notebook.write_cell(4, "0")
+    cells = notebook.run_all()
+    assert all("error" not in output for cell in cells[:4] for output in cell["outputs"])
+    page.locator(views).nth(1).locator(element).wait_for()
+    page.locator(views).first.scroll_into_view_if_needed()
+    settle(page)
+    return page
+
+
+def in_python(notebook, expression, *, first=""):
+    """The value of an expression in the kernel, after a statement; the notebook is one of `cells_for`."""
+    notebook.write_cell(4, f"{first}\nrepr({expression})")
+    return ast.literal_eval(ast.literal_eval(notebook.run_last()))
 
 
 def centre(locator):

@@ -1,13 +1,12 @@
 """CodePainter in JupyterLab: the picture follows the brush, and is what PyTorch makes of the codes."""
 
-import ast
 import re
 
 import numpy as np
 import pytest
 import torch
 
-from tests.browser.reading import listen, report_delays, settle
+from tests.browser.reading import cells_for, in_python, listen, report_delays, settle, show_twice
 
 # The same models here and in the kernel; untrained, with larger weights, so that codes differ.
 MODELS = """
@@ -38,7 +37,7 @@ exec(MODELS, HERE)
 
 @pytest.fixture(scope="module")
 def notebook(lab, open_notebook):
-    return open_notebook(lab.write("code_painter.ipynb", MODELS, SHOW, "0", "widget", "0"))
+    return open_notebook(lab.write("code_painter.ipynb", *cells_for(MODELS, SHOW)))
 
 
 @pytest.fixture
@@ -46,15 +45,7 @@ def show(notebook):
     """A function that shows a painter, as new, in two views; in the end the console must not have complained."""
 
     def show_one(name):
-        notebook.page.set_viewport_size({"width": 1280, "height": 1700})
-        notebook.write_cell(2, f"widget = {name}\nwidget")
-        notebook.write_cell(4, "0")
-        cells = notebook.run_all()
-        assert all("error" not in output for cell in cells[:4] for output in cell["outputs"])
-        view(notebook.page, 1).locator(CANVAS).wait_for()
-        view(notebook.page).scroll_into_view_if_needed()
-        settle(notebook.page)
-        return notebook.page
+        return show_twice(notebook, name, ".code-painter", CANVAS, height=1700)
 
     yield show_one
     assert not notebook.complaints
@@ -74,12 +65,6 @@ def pixels(page, selector, index=0):
       ...canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height).data]"""
     height, width, *values = view(page, index).locator(selector).evaluate(read)
     return np.array(values).reshape(height, width, 4)[..., :3].transpose(2, 0, 1) / 255
-
-
-def in_python(notebook, expression, *, first=""):
-    """The value of an expression in the notebook's kernel, after a statement."""
-    notebook.write_cell(4, f"{first}\nrepr({expression})")
-    return ast.literal_eval(ast.literal_eval(notebook.run_last()))
 
 
 def decoded(model, codes):

@@ -1,6 +1,5 @@
 """PixelStepper in JupyterLab: the image grows as PyTorch says, and a changed pixel changes what comes after it."""
 
-import ast
 import re
 
 import numpy as np
@@ -9,7 +8,7 @@ import torch
 
 from course_utils import autoregressive, data
 from course_utils.widgets.masked_reading import coins
-from tests.browser.reading import listen, report_delays, settle
+from tests.browser.reading import cells_for, in_python, listen, report_delays, settle, show_twice
 
 # The same models here and in the kernel: the stored one, others with random weights.
 MODELS = """
@@ -48,7 +47,7 @@ with torch.no_grad():
 
 @pytest.fixture(scope="module")
 def notebook(lab, open_notebook):
-    cells = (f"import torch\ntorch.set_grad_enabled(False)\n{MODELS}", SHOW, "0", "widget", "0")
+    cells = cells_for(f"import torch\ntorch.set_grad_enabled(False)\n{MODELS}", SHOW)
     return open_notebook(lab.write("pixel_stepper.ipynb", *cells))
 
 
@@ -57,15 +56,7 @@ def show(notebook):
     """A function that shows a stepper, as new, in two views; in the end the console must not have complained."""
 
     def show_one(name):
-        notebook.page.set_viewport_size({"width": 1280, "height": 1500})
-        notebook.write_cell(2, f"widget = {name}\nwidget")
-        notebook.write_cell(4, "0")
-        cells = notebook.run_all()
-        assert all("error" not in output for cell in cells[:4] for output in cell["outputs"])
-        view(notebook.page, 1).locator(CANVAS).wait_for()
-        view(notebook.page).scroll_into_view_if_needed()
-        settle(notebook.page)
-        return notebook.page
+        return show_twice(notebook, name, ".pixel-stepper", CANVAS, height=1500)
 
     yield show_one
     assert not notebook.complaints
@@ -104,12 +95,6 @@ def probabilities(page, index=0):
 def text(page, selector):
     settle(page)
     return view(page).locator(selector).inner_text()
-
-
-def in_python(notebook, expression, *, first=""):
-    """The value of an expression in the notebook's kernel, after a statement."""
-    notebook.write_cell(4, f"{first}\nrepr({expression})")
-    return ast.literal_eval(ast.literal_eval(notebook.run_last()))
 
 
 def logits(model, image, label=None):

@@ -1,6 +1,5 @@
 """TranslationExplorer in JupyterLab: translations follow the strokes, and are what PyTorch makes of the outline."""
 
-import ast
 import re
 
 import numpy as np
@@ -9,7 +8,7 @@ import torch
 
 from course_utils.data import outlined_creatures
 from course_utils.translation import translate
-from tests.browser.reading import listen, report_delays, settle
+from tests.browser.reading import cells_for, in_python, listen, report_delays, settle, show_twice
 
 # The same models here and in the kernel: the stored one, and an untrained one of other sizes that makes grey pictures.
 MODELS = """
@@ -43,8 +42,7 @@ exec(MODELS, HERE)
 
 @pytest.fixture(scope="module")
 def notebook(lab, open_notebook):
-    cells = (MODELS, SHOW, "widget = NAME\nwidget", "widget", "0")
-    return open_notebook(lab.write("translation_explorer.ipynb", *cells))
+    return open_notebook(lab.write("translation_explorer.ipynb", *cells_for(MODELS, SHOW)))
 
 
 @pytest.fixture
@@ -52,15 +50,7 @@ def show(notebook):
     """A function that shows an explorer, as new, in two views; in the end the console must not have complained."""
 
     def show_one(name):
-        notebook.page.set_viewport_size({"width": 1280, "height": 1500})
-        notebook.write_cell(2, f"widget = {name}\nwidget")
-        notebook.write_cell(4, "0")
-        cells = notebook.run_all()
-        assert all("error" not in output for cell in cells[:4] for output in cell["outputs"])
-        view(notebook.page, 1).locator(PAPER).wait_for()
-        view(notebook.page).scroll_into_view_if_needed()
-        settle(notebook.page)
-        return notebook.page
+        return show_twice(notebook, name, ".translation-explorer", PAPER, height=1500)
 
     yield show_one
     assert not notebook.complaints
@@ -102,12 +92,6 @@ def captions(page):
 def message(page):
     settle(page)
     return view(page).locator(".message").inner_text()
-
-
-def in_python(notebook, expression, *, first=""):
-    """The value of an expression in the notebook's kernel, after a statement."""
-    notebook.write_cell(4, f"{first}\nrepr({expression})")
-    return ast.literal_eval(ast.literal_eval(notebook.run_last()))
 
 
 def expected(model, drawn):
