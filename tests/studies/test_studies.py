@@ -205,7 +205,7 @@ def test_what_the_chapter_says_of_the_oracle_benchmark():
     assert abs(gan["oracle_nll"][-1] - mle["oracle_nll"][-1]) < 0.1, "it ends where it began"
     assert gan["pairs"][-1] < mle["pairs"][-1]
     assert gan["data_nll"][-1] > mle["data_nll"][-1]
-    assert gan["above_new"] < 0.7
+    assert 0.7 < gan["above_new"] < gan["above_training"]
     assert abs(gan["correlation"]) < 0.1
 
 
