@@ -661,7 +661,7 @@ plots.show(
     figure,
     alt="Left, along 120 epochs of maximum likelihood: the NLL of the samples under the oracle falls to a plateau, while that of "
     "new data under the model rises all the time, and that of training data and its entropy fall. Right, along 200 rounds of SeqGAN: "
-    "the NLL under the oracle wanders upwards, and that of new data rises slowly.",
+    "the NLL under the oracle wanders up and comes back, that of new data rises, and the entropy falls a little.",
 )
 
 # %% slideshow={"slide_type": "subslide"}
@@ -680,7 +680,7 @@ print(f"correlation of its logits with the oracle's log p, over drawn ones: {gan
 # %% [markdown] slideshow={"slide_type": "subslide"}
 # Look at the left panel first, for it is the stranger one. After the first epochs, more maximum likelihood makes the model **worse** on new data, by more than a nat per token: it learns its 10,000 sequences by heart. And its score under the oracle gets **better** meanwhile, because what it knows by heart is good. A table that shows the first line alone calls that progress.
 #
-# Then the right panel. In the paper SeqGAN improves the score, from 9.04 to 8.74. Ours does **not**: the score wanders, ends worse than it began, and new data becomes less probable all the while. We cannot call the paper wrong. Ours has 4 rollouts instead of 16, a small discriminator with a small share of the paper's training, one seed, and another oracle. But we can look at what its generator was told. On sequences that it has not seen, the discriminator is not much better than guessing. And its verdict on drawn ones has next to nothing to do with what the oracle finds: a generator that follows it follows noise. With 5,000 tokens nearly every neighbouring pair is new, and 10,000 sequences teach the judge, too, to learn by heart.
+# Then the right panel. In the paper SeqGAN improves the score, from 9.04 to 8.74. Ours does **not**: the score wanders up and down and ends where it began, while variety falls and new data becomes less probable. We cannot call the paper wrong. Ours has 4 rollouts instead of 16, a small discriminator with a small share of the paper's training, one seed, and another oracle. But we can look at what its generator was told. The discriminator does tell drawn sequences from true ones, new ones too. Yet *among the drawn ones* its verdict has next to nothing to do with what the oracle finds of them: it goes by other signs. A generator that follows it gets rid of those signs, and is no better for it in the oracle's eyes.
 
 # %% [markdown] slideshow={"slide_type": "subslide"}
 # So a low score is not easy to get by honest work. How low can it go otherwise?

@@ -202,9 +202,10 @@ def test_what_the_chapter_says_of_the_oracle_benchmark():
     assert reference["real"] < mle["oracle_nll"][-1] < reference["random"]
     assert mle["data_nll"][-1] > mle["data_nll"][0] + 1, "worse on new sequences"
     assert mle["train_nll"][-1] < mle["data_nll"][-1] - 1.5, "learned by heart"
-    assert gan["oracle_nll"][-1] > mle["oracle_nll"][-1], "no drop"
+    assert abs(gan["oracle_nll"][-1] - mle["oracle_nll"][-1]) < 0.1, "it ends where it began"
+    assert gan["pairs"][-1] < mle["pairs"][-1]
     assert gan["data_nll"][-1] > mle["data_nll"][-1]
-    assert gan["above_new"] < 0.7
+    assert 0.7 < gan["above_new"] < gan["above_training"]
     assert abs(gan["correlation"]) < 0.1
 
 
