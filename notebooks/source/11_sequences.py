@@ -536,7 +536,7 @@ line("the language itself", truth)
 for name, players in {"before": begun, "after": [player for player, _ in trained]}.items():
     lengths = [(player.sample(1_000, generator=rng) < 9).sum(1).float().mean() for player in players]
     print(f"tokens in an expression, {name}: {sum(lengths) / 3:.1f}")
-print("   ".join(data.expression_texts(trained[0][0].sample(12, generator=rng))))
+print("   ".join(data.expression_texts(trained[0][0].sample(7, generator=rng))))
 
 # %% [markdown] slideshow={"slide_type": "fragment"}
 # The judge of whole texts does what it promised: in all three seeds more of the samples are expressions. The price stands beside it: they are shorter, and fewer of them differ. To be safe is easy with short texts. The NLL of new expressions says that something was given up.
@@ -579,7 +579,7 @@ for _ in range(30):
 for name, each in found.items():
     print(f"{name:24} spread of one batch's gradient: {torch.stack(each).var(0).sum().sqrt():.2f}")
 
-# %% [markdown] slideshow={"slide_type": "fragment"}
+# %% [markdown] slideshow={"slide_type": "subslide"}
 # All four have the same mean. The baseline halves the spread, which is worth as much as four times the batch. Two rollouts take off little more here, and they are not free: 28 sequences are finished for each one that is judged. Where a whole sequence is cheap to draw, a larger batch is the better buy; rollouts pay where few choices decide, late and rarely.
 #
 # **Break it.** Two parts are taken away, one at a time.
@@ -627,7 +627,7 @@ for name, (player, history) in zip(names, broken, strict=True):
 #
 # This training is stored with the course; one command makes it again (`python -m course_utils.studies.seqgan_oracle`). Maximum likelihood follows the published protocol: batches of 64, 120 epochs, Adam with a rate of 0.01. Then SeqGAN on a **shorter schedule** than the paper's, for one seed.
 
-# %% slideshow={"slide_type": "fragment"}
+# %% slideshow={"slide_type": "subslide"}
 stored = seqgan_oracle.results()
 reference, mle, gan = (stored[name] for name in ("reference", "mle", "seqgan"))
 published = seqgan_oracle.PUBLISHED
