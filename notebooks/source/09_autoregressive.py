@@ -334,7 +334,6 @@ ch09.too_good.answer(...)
 # > **Predict.** With enough layers, does the pixel in row 10, column 6 see everything that comes before it?
 
 # %% slideshow={"slide_type": "fragment"}
-# NBVAL_CHECK_OUTPUT
 shape, row, column = (15, 15), 10, 6
 before = (torch.arange(15 * 15) < row * 15 + column).view(shape)
 
@@ -351,19 +350,17 @@ def seen_by(name, network):
 
 
 # %% slideshow={"slide_type": "subslide"}
-depths = (1, 3, 6, 12)
-plain = [
-    seen_by(f"one stack, {n} blocks", autoregressive.PixelCNN(shape, width=8, n_blocks=n, first_kernel=3))
-    for n in depths
+# NBVAL_CHECK_OUTPUT
+kinds = {"one stack": (autoregressive.PixelCNN, 8), "two stacks": (autoregressive.GatedPixelCNN, 4)}
+seen = [
+    seen_by(f"{name}, blocks: {n}", kind(shape, width=width, n_blocks=n, first_kernel=3))
+    for name, (kind, width) in kinds.items()
+    for n in (1, 3, 6, 12)
 ]
-gated = [
-    seen_by(
-        f"two stacks, {n} blocks", autoregressive.GatedPixelCNN(shape, width=4, n_blocks=n, first_kernel=3)
-    )
-    for n in depths
-]
+
+# %% slideshow={"slide_type": "subslide"}
 plots.show(
-    plots.plot_images(torch.stack(plain + gated), n_columns=4, row_labels=["one stack", "two stacks"]),
+    plots.plot_images(torch.stack(seen), n_columns=4, row_labels=list(kinds)),
     alt="Two rows of four pictures; white is what the blue pixel in row 10, column 6 sees, orange what comes before and is not seen. "
     "Above, with 1, 3, 6 and 12 blocks, the white part grows up and to the left, but an orange triangle on the right stays. "
     "Below the white part grows until no orange is left.",

@@ -221,17 +221,13 @@ print("of the surrogate:", [round(value, 4) for value in difference.tolist()])
 # %% slideshow={"slide_type": "subslide"}
 grid = torch.linspace(-1.6, 1.8, 600, dtype=torch.float64)
 ax = plots.plot_curves(grid, {"error with codes": error_of(grid)}, xlabel="$z$", ylabel="squared error")
-colours = plots.COLORS[1:4]
-for z0, loss0, slope, c, colour in zip(at, loss.detach(), handed_on, frozen, colours, strict=True):
+colours, heights = plots.COLORS[1:4], loss.detach()
+for z0, height, c, colour in zip(at, heights, frozen, colours, strict=True):
     near = torch.linspace(float(z0) - 0.35, float(z0) + 0.35, 50, dtype=torch.float64)
     ax.plot(near, (target - decode(near + c)).square(), color=colour, linestyle="--")
-    ax.plot(z0, loss0, "o", color=colour)
-    ax.annotate(
-        "",
-        (float(z0 - 0.3 * slope.sign()), float(loss0)),
-        (float(z0), float(loss0)),
-        arrowprops={"arrowstyle": "->", "color": colour, "linewidth": 2},
-    )
+    ax.plot(z0, height, "o", color=colour)
+downhill = {"angles": "xy", "scale_units": "xy", "scale": 1, "width": 0.006, "zorder": 3}
+ax.quiver(at, heights, -0.3 * handed_on.sign(), 0 * at, color=colours, **downhill)
 ax.plot([], [], "k--", label="surrogate: rounding error frozen")
 ax.legend()
 plots.show(
@@ -385,12 +381,9 @@ plots.show(
 # > **Predict.** Which of the three loses codes? Which lets the vectors run away from their codes?
 
 # %% slideshow={"slide_type": "fragment"}
-CHANGES = {
-    "as it is": {},
-    "no commitment": {"commitment": 0.0},
-    "no revival": {"revive_below": 0.0},
-    "by gradient": {"revive_below": 0.0, "decay": None},
-}
+no_revival = {"revive_below": 0.0}
+CHANGES = {"as it is": {}, "no commitment": {"commitment": 0.0}, "no revival": no_revival}
+CHANGES["by gradient"] = no_revival | {"decay": None}
 print(f"{'':>14}{'squared error':>15}{'perplexity':>12}{'distance to the code':>22}")
 for name, change in CHANGES.items():
     rng = seed_everything(0)

@@ -625,7 +625,7 @@ for name, (player, history) in zip(names, broken, strict=True):
 #
 # How good are sequences, if there is no parser? The SeqGAN paper let a **random LSTM** write the data: 5,000 tokens, length 20, all weights drawn from $\mathcal N(0, 1)$. A second LSTM learns from 10,000 of its sequences. And since the first one is known, it can say how probable it finds what the second one writes: the **NLL under the oracle**, in nats per token, low is good.
 #
-# This training is stored with the course; one command makes it again (`python -m course_utils.studies.seqgan_oracle`). Maximum likelihood follows the published protocol: batches of 64, 120 epochs, Adam with a rate of 0.01. Then SeqGAN on a **shorter schedule** than the paper's, for one seed.
+# This training is stored with the course; one command makes it again (`python -m course_utils.studies.seqgan_oracle`). Maximum likelihood follows the published protocol: batches of 64, 120 epochs, Adam with a rate of 0.01. Then SeqGAN on a **cheaper schedule** than the paper's (4 rollouts and 10 small steps of the discriminator a round), for one seed.
 
 # %% slideshow={"slide_type": "subslide"}
 stored = seqgan_oracle.results()
