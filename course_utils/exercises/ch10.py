@@ -624,10 +624,10 @@ constant_rate = Question(
 not_p_of_x = Question(
     "not_p_of_x",
     chapter=CHAPTER,
-    text="The prior gives the codes of the test digits a mean log p(codes) of -100 nats, the PixelCNN of chapter 9 "
-    "gives the digits -83 nats. Which is the better model of digits?",
+    text="The prior gives the codes of the test digits a mean log p(codes) of -91 nats, the PixelCNN of chapter 9 "
+    "gives the binarised digits -83 nats. Which is the better model of digits?",
     choices={
-        "a": ("The PixelCNN, by 17 nats", "The two numbers are of different things: codes, and pixels."),
+        "a": ("The PixelCNN, by 8 nats", "The two numbers are of different things: codes, and pixels."),
         "b": (
             "The prior, as codes are harder",
             "The two numbers are of different things: codes, and pixels.",

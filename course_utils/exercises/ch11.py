@@ -151,6 +151,10 @@ def reinforce_surrogate_batch(token_log_prob: Tensor, reward: Tensor) -> Tensor:
     return -(reward.detach() * token_log_prob.sum(1)).sum()
 
 
+def reinforce_surrogate_broadcast(token_log_prob: Tensor, reward: Tensor) -> Tensor:
+    return -(reward.detach() * token_log_prob.sum(1, keepdim=True)).mean()
+
+
 reinforce_surrogate = Exercise(
     "reinforce_surrogate",
     chapter=CHAPTER,
@@ -179,6 +183,10 @@ reinforce_surrogate = Exercise(
         "probs": (
             reinforce_surrogate_probs,
             "These are probabilities. The sequences were drawn, so that p is there already: what is needed is log p.",
+        ),
+        "broadcast": (
+            reinforce_surrogate_broadcast,
+            "(batch,) times (batch, 1) is (batch, batch): each reward meets every sequence.",
         ),
         "last": (
             reinforce_surrogate_last,
@@ -276,6 +284,10 @@ def gumbel_choice_hard(logits: Tensor, noise: Tensor, tau: float) -> Tensor:
     return torch.nn.functional.one_hot((logits + noise).argmax(-1), logits.shape[-1]).float()
 
 
+def gumbel_choice_batch(logits: Tensor, noise: Tensor, tau: float) -> Tensor:
+    return ((logits + noise) / tau).softmax(0)
+
+
 gumbel_choice = Exercise(
     "gumbel_choice",
     chapter=CHAPTER,
@@ -299,6 +311,7 @@ gumbel_choice = Exercise(
             gumbel_choice_probs,
             "The noise belongs to the logits (or to log p), not to the probabilities.",
         ),
+        "batch": (gumbel_choice_batch, "The softmax goes over the batch. Each row is one choice: dim -1."),
         "none": (gumbel_choice_none, "Nothing random is in it: the same choice every time. Add the noise."),
         "hard": (
             gumbel_choice_hard,
@@ -577,9 +590,9 @@ reward_through_choice = Question(
     choices={
         "a": ("Yes, that is why it is a GAN", "Between the two stands a draw, and no gradient passes it."),
         "b": (
-            "No, it enters as a reward, one number for each sequence, through REINFORCE",
-            "Therefore the variance: the generator learns whether a sequence was liked, not which token to change, "
-            "nor how. Baseline and rollouts make up for some of it.",
+            "No, its verdicts enter as rewards, plain numbers, through REINFORCE",
+            "Therefore the variance: a number says how good a choice was, not in which direction another would be "
+            "better. Baseline and rollouts make up for some of it.",
             True,
         ),
         "c": (

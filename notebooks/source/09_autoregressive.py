@@ -345,7 +345,7 @@ def seen_by(name, network):
     picture[:, before & ~seen] = torch.tensor([0.9, 0.62, 0.0])[:, None]
     picture[:, row, column] = torch.tensor([0.0, 0.45, 0.7])
     missing = (before & ~seen).sum()
-    print(f"{name:>21}: {missing:3} of the {before.sum()} pixels before are not seen")
+    print(f"{name:>22}: {missing:3} of the {before.sum()} pixels before are not seen")
     return picture
 
 

@@ -21,7 +21,7 @@
 # - replace vectors by the nearest of a few, and say what that costs;
 # - hand a gradient on where there is none, and say what it stands for;
 # - train a codebook, and find out whether its codes are used;
-# - say why such a code cannot fall silent as in chapter 4;
+# - say why nothing in the loss lets such a code fall silent as in chapter 4;
 # - draw new digits by a prior over codes, and compare them with those of a VAE;
 # - find out what each of two levels of codes holds.
 
@@ -78,7 +78,7 @@ ch10.recall_one_hot.answer(...)
 # ## 10.1 Codes on the plane (core)
 # *About 20 minutes.* You will describe points of the plane by one of 32 codes, and make a generative model of it.
 #
-# Two moons in a ring, modelled by every family. Here a point is sent to the nearest of 32 vectors, and from now on it is called by that vector's number. That takes 5 bits instead of two real numbers. What is lost is the distance from the point to its vector.
+# Two moons in a ring are the course's test for every family of models. Here a point is sent to the nearest of 32 vectors, and from now on it is called by that vector's number. That takes 5 bits instead of two real numbers. What is lost is the distance from the point to its vector.
 #
 # Where should the 32 vectors be? For the points that have chosen $e$, the total squared distance is $\sum_i \|z_i - e\|^2$. Its derivative, $2\sum_i (e - z_i)$, is zero at $e = \frac1n\sum_i z_i$: **each code should be the mean of its points**. But when codes move, points choose anew. Doing both in turn is *k-means*.
 # `vqvae.VectorQuantizer` does the same by mini-batches, with running means, so that it can later live inside a network.
@@ -105,7 +105,7 @@ print("less than twice as far:", ours < 2 * theirs)
 #
 # $$p(x) = \sum_{k=1}^{K} p(k)\, p(x \mid k) \;\ge\; p(k(x))\, p(x \mid k(x)).$$
 #
-# The sum is a mixture, as in chapter 1. On the right only the term of the nearest code is left. That is a bound: the ELBO of an encoder that answers $k(x)$ and is sure of it.
+# The sum is a mixture, as in chapter 1. On the right only the term of the nearest code is left. That is a bound. Its logarithm is the ELBO of an encoder that answers $k(x)$ and is sure of it.
 #
 # > **Predict.** How large is the gap between the two, on average?
 
@@ -133,6 +133,8 @@ print(f"mixture of 32 by EM: {mixtures.e_step(test_points.double(), mixture).log
 x, y, everywhere = plots.plane((-2.1, 2.1), (-2.1, 2.1), n=128)
 drawn = torch.multinomial(share, 1_500, replacement=True, generator=rng)
 drawn_points = codebook[drawn] + variance[drawn, None].sqrt() * torch.randn(1_500, 2, generator=rng)
+
+# %% slideshow={"slide_type": "-"}
 figure, axes = plt.subplots(1, 3, figsize=(9, 3.2), sharex=True, sharey=True)
 plots.plot_points(points[:1500], ax=axes[0], size=3, alpha=1)
 voronoi_plot_2d(Voronoi(codebook.numpy()), axes[0], show_vertices=False, show_points=False, line_width=0.8)
@@ -143,12 +145,13 @@ for ax, title in zip(axes, ("data, 32 codes, their cells", "$p(x)$", "1,500 draw
     ax.set(title=title, xlim=(-2.1, 2.1), ylim=(-2.1, 2.1), ylabel="", aspect="equal")
 plots.show(
     figure,
-    alt="The data, two moons in a ring of eight clusters, with 32 black dots on them and the borders between their cells; the "
-    "density, round spots along the moons and in the clusters; draws that follow moons and clusters, a little thicker.",
+    alt="Left: the data, two moons in a ring of eight clusters, with 32 black dots, most of them in the clusters, and the borders "
+    "between their cells. Middle: the density, small dark spots in the clusters, wide pale discs along the moons. Right: draws, "
+    "tight in the clusters, while the two moons have become one broad band.",
 )
 
 # %% [markdown] slideshow={"slide_type": "fragment"}
-# Round spots are a poor picture of a thin moon, so the full covariances of EM do better. But look at what the codes have done: separate pieces are no problem, and the prior is a table of 32 numbers that needs no training at all.
+# The gap is the mean of $-\log p(k(x) \mid x)$: what the nearest code leaves open about which spot the point came from, a few tenths of a nat. Round spots are a poor picture of a thin moon: in the draws the two can hardly be told apart, and the full covariances of EM do better. (Our codes lie a little worse than those of k-means: too many ended up in the clusters, too few on the moons.) But look at what the codes have done: separate pieces are no problem, and the prior is a table of 32 numbers that needs no training at all.
 #
 # In an image there is a code at each of 49 places. Then the prior over *one* code is not enough: the tiles have to fit each other. That will be the PixelCNN's work.
 
@@ -199,7 +202,7 @@ print("finite differences:", ((error_of(at + step) - error_of(at - step)) / (2 *
 #
 # $$\text{forward: } e, \qquad\qquad \text{backward: } \frac{\partial L}{\partial z} := \frac{\partial L}{\partial e}, \qquad\qquad \text{in one line: } z + \mathrm{stop}(e - z).$$
 #
-# It is not the gradient of the staircase. It is the exact gradient of another function: the one that we get if $e - z$, the error of rounding, is frozen at its present value, $\tilde L(z) = \big(x - f(z + c)\big)^2$ with $c = e - z_0$. We can check that.
+# It is not the gradient of the staircase. It is the exact gradient of another function: the one that we get if $e - z$, the error of rounding, is frozen at its present value, $\tilde L(z) = \big(x - f(z + c)\big)^2$ with $c = e - z_0$, where $z_0$ is the present $z$ (and $x$ is `target` in the code). We can check that.
 
 # %% slideshow={"slide_type": "fragment"}
 # NBVAL_CHECK_OUTPUT
@@ -232,12 +235,12 @@ ax.plot([], [], "k--", label="surrogate: rounding error frozen")
 ax.legend()
 plots.show(
     ax,
-    alt="A staircase of three steps, each lower than the one before. At a point on each step, a dashed curve passes through the point "
-    "and falls to the right, and an arrow points to the right, towards the lower step; on the lowest step too.",
+    alt="A staircase of three steps, each lower than the one before. Through a point on each step runs a dashed curve that falls "
+    "to the right there. An arrow at each point is directed to the right: on the last step to where no step follows.",
 )
 
 # %% [markdown] slideshow={"slide_type": "fragment"}
-# The staircase is flat, but all arrows point to where the steps go down. Follow them, and $z$ crosses the border to the better code. On the lowest step the arrow still points on, as a larger $e$ would be better yet, and there is none. So $z$ would go on and on, away from its code. And does the code itself ever move? It got no gradient at all. Both are the matter of the next section.
+# The staircase is flat, but all arrows point to where the steps go down. Follow them, and $z$ crosses the border to the better code. On the lowest step the arrow still points on, as a larger $e$ would be better yet, and there is none. (Its dashed curve has a minimum close by, but it is drawn for the present $z$ only. When $z$ moves, the rounding error is frozen anew, the decoder still gets the same $e$, and the gradient is the same as before.) So $z$ would go on and on, away from its code. And does the code itself ever move? It got no gradient at all. Both are the matter of the next section.
 
 # %% slideshow={"slide_type": "skip"}
 ch10.flat_steps
@@ -289,7 +292,7 @@ for name, quantizer in (("running means", by_means), ("gradient", by_gradient)):
     print(f"{name:>13}: at the mean: {away < 1e-5}")
 
 # %% [markdown] slideshow={"slide_type": "subslide"}
-# There is a trap left. A code that no vector chooses is in no term of the loss, and its running mean gets nothing. It stays where it is, for ever: a **dead code**. The cure is blunt: if hardly anything chooses a code, put it on a vector of the present batch. How many codes are in use, the **perplexity** says:
+# There is a trap left. A code that no vector chooses is in no term of the loss, and its running mean gets nothing. It stays where it is, for ever: a **dead code**. The cure is blunt: if hardly anything chooses a code, put it on a vector of the present batch. (`revive_below=0.1`: that happens when its running count $n_k$ falls below a tenth of the fair share, vectors per batch divided by $K$.) How many codes are in use, the **perplexity** says:
 #
 # $$\text{perplexity} = \exp\Big(-\sum_k p_k \log p_k\Big), \qquad p_k = \text{share of code } k .$$
 #
@@ -327,7 +330,7 @@ ch10.moved_codes.check(my_moved_codes)
 
 # %% [markdown] slideshow={"slide_type": "skip"}
 # ### Exercise 10.5
-# The perplexity of code maps.
+# The perplexity of code maps (n, height, width), counted over all of them. The task: `ch10.code_usage`.
 
 
 # %% slideshow={"slide_type": "skip"}
@@ -372,7 +375,7 @@ plots.show(
 )
 
 # %% [markdown] slideshow={"slide_type": "fragment"}
-# The Fréchet distance of chapter 5 is in *floors*: 1 floor is the distance of 10,000 other real digits to the test images. Reconstructions are no new digits, so they can be below 1. What matters here: nothing that the judge looks at has been lost.
+# The Fréchet distance of chapter 5 is in *floors*: 1 floor is the distance of 10,000 other real digits to the test images. Reconstructions are no new digits, so they can be below 1. The stored model is: hardly anything that the judge looks at has been lost. The live one has lost a little. Sharper than those of a VAE? Section 10.8 puts them side by side.
 
 # %% [markdown] slideshow={"slide_type": "subslide"}
 # ### Break it
@@ -384,7 +387,7 @@ plots.show(
 no_revival = {"revive_below": 0.0}
 CHANGES = {"as it is": {}, "no commitment": {"commitment": 0.0}, "no revival": no_revival}
 CHANGES["by gradient"] = no_revival | {"decay": None}
-print(f"{'':>14}{'squared error':>15}{'perplexity':>12}{'distance to the code':>22}")
+print(f"{'':>14}{'squared error':>15}{'perplexity':>12}{'squared distance':>18}")
 for name, change in CHANGES.items():
     rng = seed_everything(0)
     small = vqvae.VQVAE((1, 28, 28), n_codes=64, dim=16, width=8, **change)
@@ -394,17 +397,20 @@ for name, change in CHANGES.items():
         values, codes, _ = small.quantizer(vectors)
         squared = (small.decoder(values) - some).square().flatten(1).sum(1).mean()
         away = (vectors - values).square().sum(1).mean()
-    print(f"{name:>14}{squared:15.2f}{vqvae.perplexity(codes, 64):12.1f}{away:22.2f}")
+    print(f"{name:>14}{squared:15.2f}{vqvae.perplexity(codes, 64):12.1f}{away:18.2f}")
 
 # %% [markdown] slideshow={"slide_type": "fragment"}
-# Without commitment nothing ties the vectors to their codes: the distance is many times as large, and the decoder sees something else than what the encoder meant. Without revival most codes are dead after 200 steps, and stay so. The codes have started at vectors of the first batch, at random, and the network has moved on
-# since. These are short trainings with one seed; the order of the rows is plain, the numbers will differ on your machine.
+# - *No commitment*: nothing ties the vectors to their codes. Their squared distance is many times as large, and the decoder sees something else than what the encoder meant; after 200 steps that costs little yet.
+# - *No revival*: the codes started at vectors of the first batch, at random, and the network has moved on since. Many are hardly ever chosen now: the perplexity is about 16 instead of 55.
+# - *By gradient* is to be compared with *no revival*, as nothing is revived there either. Codes that move by gradient follow more slowly: the squared distance is larger, and the perplexity lower still.
+#
+# These are short trainings with one seed; the numbers will differ on your machine.
 
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## 10.5 What a code says (core)
 # *About 15 minutes.* You will look at code maps, and paint with them.
 #
-# Each code gets a colour below. The same shade at two places means: the same tile.
+# Each code gets a colour below, ordered by the brightness of its tile; neighbouring shades are hard to tell apart.
 
 # %% slideshow={"slide_type": "fragment"}
 codes = stored.encode(test_images[:8])  # (8, 7, 7)
@@ -417,8 +423,8 @@ for ax in axes.flat:
     ax.set(xticks=[], yticks=[])
 plots.show(
     figure,
-    alt="Eight test digits, and below each its map of 7 by 7 codes as coloured squares. The background is mostly one colour, "
-    "strokes are made of many different ones.",
+    alt="Eight test digits, and below each its map of 7 by 7 codes as coloured squares. Far from the stroke the squares are "
+    "purple; on the stroke and around it they have many colours, some of them where no ink is.",
 )
 
 # %% [markdown] slideshow={"slide_type": "subslide"}
@@ -438,18 +444,20 @@ for margin in (0, 2, 4):
     print(f"{inside:.0%} of the change is inside the middle {4 + 2 * margin}×{4 + 2 * margin} pixels")
 
 # %% slideshow={"slide_type": "subslide"}
-figure, axes = plt.subplots(1, 2, figsize=(8.6, 3.2), width_ratios=[2, 1])
-other = codes[2].repeat(32, 1, 1)
-other[:, 3, 3] = torch.arange(0, 64, 2)
+figure, axes = plt.subplots(1, 2, figsize=(8.6, 3.6), width_ratios=[1, 1])
+other = codes[2].repeat(16, 1, 1)
+other[:, 3, 3] = torch.arange(0, 64, 4)
 plots.plot_images(
-    stored.decode(other)[:, 0], n_columns=8, ax=axes[0], title="a 1, with every other code in the middle"
+    stored.decode(other)[:, 0], n_columns=4, ax=axes[0], title="a 1, with every fourth code in the middle"
 )
 shown = axes[1].imshow(changed, cmap="magma_r")
+axes[1].grid(False)
+axes[1].add_patch(plt.Rectangle((11.5, 11.5), 4, 4, fill=False, edgecolor="black"))
 axes[1].set(title="mean change of each pixel", xticks=[0, 12, 16, 27], yticks=[0, 12, 16, 27])
 figure.colorbar(shown, ax=axes[1], shrink=0.8)
 plots.show(
     figure,
-    alt="Left: 32 copies of a 1 that differ in a patch in the middle: the stroke goes on, breaks off, or has a hook or a blob. "
+    alt="Left: 16 copies of a 1 that differ in a patch in the middle: the stroke goes on, breaks off, or has a hook or a blob. "
     "Right: the mean change of each pixel, large in the middle 4 by 4 pixels and fading over some four pixels around.",
 )
 
@@ -486,14 +494,14 @@ plots.show(
 )
 
 # %% [markdown] slideshow={"slide_type": "slide"}
-# ## 10.6 A code that cannot fall silent (core)
+# ## 10.6 Silence saves nothing (core)
 # *About 15 minutes.* You will work out the KL term of a VQ-VAE, and see why it is not in the loss.
 #
 # Is this a VAE? It has an encoder $q(k \mid x)$: sure of one code at each place. Take a prior that is uniform over the $K$ codes. At one place
 #
 # $$\mathrm{KL}\big(q(k \mid x)\,\|\,p(k)\big) = \sum_k q(k \mid x) \log \frac{q(k \mid x)}{1/K} = 1 \cdot \log \frac{1}{1/K} = \log K .$$
 #
-# It is the same for every image and every encoder. So it can be left out of the loss: its gradient is 0. In chapter 4 a code fell silent because a KL of 0 was cheaper. Here silence saves nothing.
+# It is the same for every image and every encoder that is sure of one code. So it can be left out of the loss: its gradient is 0. In chapter 4 a code fell silent because a KL of 0 was cheaper. Here silence saves nothing. (It can still happen by accident: if all vectors choose one code, the perplexity is 1, nothing is said, and the KL is $\log K$ all the same. That is what the revival of section 10.3 is for.)
 #
 # The price is paid elsewhere. Samples from that uniform prior are rubbish, since real code maps are anything but uniform. So after the training a second model learns how codes follow each other: a **learned prior**. That is also what a compressor would want to know.
 
@@ -541,6 +549,8 @@ for name, value in nats.items():
     print(f"{name:>26}: log p(codes) {value:7.1f} nats, so {-value / math.log(2):4.0f} bits per image")
 
 # %% [markdown] slideshow={"slide_type": "subslide"}
+# Both PixelCNNs are told the digit, the first two rows are not. That is worth at most log 10 = 2.3 nats.
+#
 # > **Predict.** Draw codes from each of the four, and decode. What do the pictures look like?
 
 # %% slideshow={"slide_type": "fragment"}
@@ -614,8 +624,8 @@ print(f"{'judge agrees with the digit':<34}{agreed:12.1%}{obeyed:9.1%}")
 # the course has, not the best of each kind.)
 #
 # - **Reconstructions** are nearly as good with the VAE: by this measure its softness hardly counts.
-# - **Samples** are another matter. The VAE draws its code from $\mathcal N(0, I)$, fixed beforehand, and the codes of real digits do not fill it as they should. The VQ-VAE's prior was learned afterwards, from the codes as they are. So the larger part of the difference is not the tiles; it is the learned prior.
-# - The judge agrees with the VAE a little more often. A soft average of all 3s is easily read as a 3; a sharp sample can go wrong. What fails then is the same as with the PixelCNN: the whole.
+# - **Samples** are another matter. The VAE draws its code from $\mathcal N(0, I)$, fixed beforehand, and the codes of real digits do not fill it as they should. The VQ-VAE's prior was learned afterwards, from the codes as they are. As the reconstructions differ so little, the tiles cannot be the larger part of the difference; we take it to be the learned prior.
+# - The judge agrees with the VAE a little more often. Probably because a soft average of all 3s is easily read as a 3, while a sharp sample can go wrong. What fails then is the same as with the PixelCNN: the whole.
 
 # %% slideshow={"slide_type": "fragment"}
 rows = [
@@ -674,14 +684,15 @@ plots.show(
     plots.plot_images(torch.cat(table), n_columns=7, ax=ax),
     alt="A table of creatures. Left column: six that give the top codes, two of them by day; upper row: six that give the bottom "
     "codes, one by day. Inside, where both are at night, the shape is the upper one's and the colour the left one's; where one "
-    "is by day and the other at night, there are fragments in many colours.",
+    "is by day and the other at night, there are fragments: on a pale, many-coloured ground if the left one is by day, in the "
+    "left one's colour on a dark ground if it is at night.",
 )
 
 # %% [markdown] slideshow={"slide_type": "fragment"}
 # By chance the judge would be right in 20 % (colour), 50 % (size and time) or 33 % (the others).
 #
 # - **Colour and time of day** go with the top map: nine of ten times and more. They are the same over large areas, which is what a code for 8×8 pixels can say at little cost.
-# - **Body, eyes and horns** go with the bottom map rather than with the top one. **Size and pattern** go a little with both.
+# - **Body and horns** go with the bottom map rather than with the top one, **eyes** a little. **Size and pattern** go a little with both. (Half of these pairs are of one day and one night creature, and from their fragments the judge can read little.)
 # - Look at the table of pictures. Where both creatures live at night, or both by day, the mixture has the shape of one and the colour of the other. Where one is of the day and one of the night, it falls to pieces: bottom codes were learned *given* the top ones, and under another top map they mean something else.
 #
 # So "what the image is about" is not what the top level holds. It holds what is cheap to say coarsely. Nobody told it what matters to us; the squared error did, and in a squared error a sky counts for more than an eye. (One training with one seed; the card has these figures for other creatures.)
@@ -698,7 +709,7 @@ ch10.two_levels.answer(...)
 # - A codebook replaces a vector by the nearest of a few. On its own it is k-means.
 # - The nearest code has no gradient. Straight through hands the decoder's gradient on; it is the exact one of a function in which the rounding error is frozen.
 # - Codes move to vectors (codebook loss, or running means), vectors stay near codes (commitment). Dead codes are put where vectors are.
-# - The KL to a uniform prior is constant, so the code cannot fall silent. The price is a second model: the prior over codes.
+# - The KL to a uniform prior is constant, so nothing in the loss rewards a silent code. The price is a second model: the prior over codes.
 # - 49 draws instead of 784, and sharp pixels.
 #
 # **What comes next.** Straight through was a trick to learn through a choice. Chapter 11 is about choices in a row, words of a sentence, and asks for a gradient that is right on average.
@@ -706,7 +717,7 @@ ch10.two_levels.answer(...)
 # %% [markdown] slideshow={"slide_type": "skip"}
 # ### Questions to think about
 # 1. The encoder's vectors are compared with 64 codes at 49 places, for 60,000 images. How many distances is that? Why is it still one of the cheap parts?
-# 2. What would a codebook of one code do? Of 10,000? Which figure of section 10.4 would tell you?
+# 2. What would a codebook of one code do? Of 10,000? Which column of the first table of section 10.4 would tell you?
 # 3. Why is the prior trained after the autoencoder, and not with it?
 # 4. Text, sound and images can all be turned into codes. Which part of this chapter would then be the same for all three?
 #

@@ -80,7 +80,7 @@ for text in ("2*(3+1)", "2*(3+1", "2*+1"):
 # %% [markdown] slideshow={"slide_type": "subslide"}
 # The model is an LSTM. It reads a token, updates its memory, and gives ten logits for the next one. Training is that of chapter 9, **maximum likelihood**: predict each token from the true ones before it. We stop it early, so that something is left to improve.
 #
-# Three measures. **Valid**: the share of samples that the parser accepts. **Distinct**: the share of different texts among 1,000 samples. **NLL**: $-\log p_\theta$ of new expressions, per sequence, which suffers if any kind of expression is missing.
+# Three measures. **Valid**: the share of samples that the parser accepts. **Distinct**: the share of different texts among 1,000 samples (noise has 1; good is the value of the language itself). **NLL**: $-\log p_\theta$ of new expressions, per sequence, which suffers if any kind of expression is missing.
 
 
 # %% slideshow={"slide_type": "fragment"}
@@ -114,13 +114,13 @@ line("the language itself", truth)
 print("\n" + "   ".join(data.expression_texts(start.sample(7, generator=rng))))
 
 # %% [markdown] slideshow={"slide_type": "fragment"}
-# Each choice looks sensible, and four in ten texts are not expressions: somewhere a bracket was forgotten. During training the model saw true beginnings only, and each token cost the same, wherever it stood. Nobody ever asked it for a *whole* expression. A judge of whole texts would.
+# Each choice looks sensible, and four in ten texts are not expressions: most often a bracket is missing, or there is one too many. During training the model saw true beginnings only, and each token cost the same, wherever it stood. Nobody ever asked it for a *whole* expression. A judge of whole texts would.
 
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## 11.2 A step has no slope (core)
 # *About 10 minutes.* You will see where the gradient stops.
 #
-# Look at one choice among four tokens. Each token brings a reward, and we want to change the logits so that the expected reward $\mathbb E[f(x)]$ rises. To draw, add **Gumbel noise** $g_k = -\log(-\log u_k)$ to each logit and take the largest: that is an exact draw from the softmax. With the noise held, the drawn token is a function of the logits. What does it look like?
+# Look at one choice among four tokens. Each token brings a reward, and we want to change the logits so that the expected reward $\mathbb E[f(x)]$ rises. To draw, add **Gumbel noise** $g_k = -\log(-\log u_k)$, with $u_k$ uniform on $(0, 1)$, to each logit and take the largest: that is an exact draw from the softmax. With the noise held, the drawn token is a function of the logits. What does it look like?
 #
 # > **Predict.** Change the first logit from -4 to 4, with the noise held. Draw the reward as a curve.
 
@@ -239,20 +239,28 @@ for name, tau in zip(soft_names, cool, strict=True):
 for name, marker in zip(list(bias)[len(cool) :], "sD^", strict=True):
     ax.plot(spread[name], bias[name], marker, markersize=9, label=name)
     ax.plot([spread[name]] * 2, [1e-3, spread[name] / N**0.5], ":", color="gray", lw=1)
-ax.set(xscale="log", yscale="log", xlabel="spread of one estimate", ylabel="bias", ylim=(1e-3, 4))
+ax.plot([], [], ":", color="gray", label="up to what chance alone would make")
+ax.set(
+    xscale="log",
+    yscale="log",
+    xlabel="spread of one estimate",
+    ylabel="bias",
+    xlim=(0.05, 12),
+    ylim=(1e-3, 4),
+)
 ax.legend(loc="lower left")
 plots.show(
     ax,
     alt="Bias against spread, both on a logarithmic scale. Gumbel-softmax is a curve: at temperature 5 the largest bias and little spread, at 0.05 little bias "
-    "and the largest spread. Straight through has nearly the bias of temperature 5. REINFORCE, with and without baseline, has hardly any bias.",
+    "and the largest spread. Straight through has a bias between those of temperatures 2 and 5, and more spread than temperature 1. REINFORCE, with and without baseline, has hardly any bias.",
 )
 
 # %% [markdown] slideshow={"slide_type": "subslide"}
-# - **Gumbel-softmax** lies on a curve: cool is right and wild, warm is calm and wrong. It answers a different question exactly, $\nabla\, \mathbb E[f(\text{soft choice})]$.
-# - **Straight through** is calm, and off by an amount that no number of draws will cure. For a *linear* $f$ it would be exact.
-# - **REINFORCE** has no bias: what is left of it here is chance (the dotted lines end where chance alone would put it). The baseline costs nothing and takes part of the spread away.
+# - **Gumbel-softmax** lies on a curve: cool is right and wild, warm is calm and wrong. It is the exact gradient, on average, of something else: $\mathbb E[f(\text{soft choice})]$.
+# - **Straight through** is rather calm, and off by an amount that no number of draws will cure; here Gumbel-softmax at temperature 1 is better in both. For a *linear* $f$ it would be exact.
+# - **REINFORCE** has no bias: what is left of it here is chance (each dotted line ends at the bias that chance alone would make: both points of REINFORCE are not far above theirs, straight through is). The baseline costs nothing and takes part of the spread away.
 #
-# The first two need $f$ to have a value, and a slope, between the tokens: half a `+` and half a `3`. A discriminator that reads embeddings can offer that. A parser cannot; it is REINFORCE or nothing.
+# Gumbel-softmax needs a value of $f$ between the tokens, half a `+` and half a `3`; straight through needs at least a slope at them. A discriminator that reads embeddings can offer that. A parser cannot; it is REINFORCE or nothing.
 
 # %% slideshow={"slide_type": "fragment"}
 # NBVAL_CHECK_OUTPUT
@@ -308,7 +316,7 @@ ch11.linear_reward.answer(...)
 # $$\nabla\, \mathbb E[r] = \mathbb E\left[ (r(x) - b)\, \nabla \log p_\theta(x) \right].$$
 
 # %% [markdown] slideshow={"slide_type": "subslide"}
-# **Check.** Three tokens, length 3: 27 sequences. The model is a table of logits for what follows what. The reward is 5 if the last token repeats the first one, otherwise 4. All sums can be done, so the exact gradient is known.
+# **Check.** Three tokens, length 3: 27 sequences. The model is a table of 12 logits, 3 for the first token and 3 × 3 for what follows what. The reward is 5 if the last token repeats the first one, otherwise 4. All sums can be done, so the exact gradient is known.
 
 # %% slideshow={"slide_type": "fragment"}
 # NBVAL_CHECK_OUTPUT
@@ -356,7 +364,7 @@ axes[1].legend(fontsize=9, loc="lower left")
 plots.show(
     figure,
     alt="Two panels of twelve grey bars, the exact gradient, with estimates as points. Without a baseline the error bars are "
-    "longer than most bars; with it they are short, and all points sit at the tops of their bars.",
+    "longer than most bars; with it they are short, and all points sit at the ends of their bars.",
 )
 
 # %% [markdown] slideshow={"slide_type": "subslide"}
@@ -375,7 +383,7 @@ print(f"longest gradient left: {own.abs().max():.1f}; exact: {exact.abs().max():
 # An extreme case, and a common bug in a mild form: a network that predicts the reward from the *finished* sequence is a fine predictor, and no baseline.
 #
 # ### Exercises 11.4 and 11.5
-# A loss whose gradient is minus the REINFORCE estimate; and the mean of the others.
+# A loss whose gradient is minus the REINFORCE estimate: `token_log_prob` (batch, length) and `reward` (batch,) give one number. And the mean of the others: `reward` (n,) gives (n,). The tasks: `ch11.reinforce_surrogate`, `ch11.baseline_of_others`.
 
 
 # %% slideshow={"slide_type": "skip"}
@@ -407,6 +415,12 @@ ch11.biased_baseline.answer(...)
 #
 # $$Q(x_1, \dots, x_t) = \mathbb E\left[ r(x) \mid x_1, \dots, x_t \right] \approx \frac1M \sum_{m=1}^{M} r(x_1, \dots, x_t, \tilde x^{(m)}_{t+1}, \dots, \tilde x^{(m)}_T).$$
 #
+# It may stand in place of the reward:
+#
+# $$\nabla\, \mathbb E[r] = \mathbb E\Big[\sum_t \big(Q_t - b_t\big)\, \nabla \log p_\theta(x_t \mid x_1, \dots, x_{t-1})\Big], \qquad Q_t = Q(x_1, \dots, x_t).$$
+#
+# For the gradient of choice $t$ the later tokens are only noise, so the reward may be replaced by its mean over them: the expectation stays, the spread falls.
+#
 # The $\tilde x$ are drawn by the generator itself: **rollouts**. At a fork, take one road, look $M$ times where it may lead, and come back.
 
 # %% slideshow={"slide_type": "fragment"}
@@ -432,12 +446,13 @@ for ax, text, row in zip(axes, texts, values, strict=True):
 axes[0].set_ylabel("Q: share of valid endings")
 plots.show(
     figure,
-    alt="Three curves of the action value along an expression. For a closed bracket it rises to 1 at the end; for the text whose "
-    "bracket stays open it falls to 0 where the end token is chosen; for a single digit it is high from the beginning.",
+    alt="Three curves of the action value along an expression. For the closed bracket it stays near 0.45, jumps at the closing "
+    "bracket, and is 1 at the end; for the text whose bracket stays open it stays near 0.4 and falls to 0 where the end token "
+    "is chosen; for a single digit it rises from two thirds to 1.",
 )
 
 # %% [markdown] slideshow={"slide_type": "fragment"}
-# The value falls *at the token that did it*: in the middle text at the end token, not at the bracket. A good baseline for $Q_t$ is the mean value of the other sequences at the same place.
+# The value changes *at the token that did it*: in the left text it jumps up at the closing bracket, in the middle one it falls at the end token, not at the bracket. (After the first `end` it is not quite 1: the model may still write something behind an end.) A good baseline for $Q_t$ is the mean value of the other sequences at the same place.
 
 # %% [markdown] slideshow={"slide_type": "subslide"}
 # **The algorithm** (Yu and others, 2017), as `sequences.fit_seqgan` has it:
@@ -479,7 +494,7 @@ ch11.reward_through_choice.answer(...)
 # ## 11.6 SeqGAN on the small language (core)
 # *About 20 minutes, one of them computing.* You will train it over three seeds, and say honestly what it brings.
 #
-# The discriminator is a small GRU, since brackets must be counted. It never sees the parser, and nobody else does: validity is something that it has to find out from 2,000 examples.
+# The discriminator is a small GRU, since brackets must be counted. Neither it nor the generator ever sees the parser: validity is something that it has to find out from 2,000 examples.
 #
 # > **Predict.** After adversarial training: more valid expressions? As many different ones? A better or a worse NLL on new expressions?
 
@@ -517,7 +532,8 @@ def compare(runs, before):
 plots.show(
     compare(trained, before),
     alt="Three panels over 50 rounds, three seeds each, with the language itself as a dotted line. The share of valid samples "
-    "rises in all seeds, the share of distinct ones falls, and the NLL of new expressions ends no better than it began.",
+    "goes from about 0.62 to 0.78 in all seeds, in one after a dip; the share of distinct ones falls, with large swings, below "
+    "the dotted line; the NLL of new expressions ends slightly higher, far above it.",
 )
 
 
@@ -536,12 +552,13 @@ line("the language itself", truth)
 for name, players in {"before": begun, "after": [player for player, _ in trained]}.items():
     lengths = [(player.sample(1_000, generator=rng) < 9).sum(1).float().mean() for player in players]
     print(f"tokens in an expression, {name}: {sum(lengths) / 3:.1f}")
+print(f"tokens in an expression, the language itself: {(new < 9).sum(1).float().mean():.1f}")
 print("   ".join(data.expression_texts(trained[0][0].sample(7, generator=rng))))
 
 # %% [markdown] slideshow={"slide_type": "fragment"}
-# The judge of whole texts does what it promised: in all three seeds more of the samples are expressions. The price stands beside it: they are shorter, and fewer of them differ. To be safe is easy with short texts. The NLL of new expressions says that something was given up.
+# The judge of whole texts does what it promised: in all three seeds more of the samples are expressions. The price stands beside it: they are shorter than the language's own, and fewer of them differ than in the language itself. To be safe is easy with short texts. The NLL of new expressions says that something was given up.
 #
-# And the sober line: 280 more steps of maximum likelihood, which take a fraction of the time of 50 rounds, give more valid expressions, keep nearly all the variety, and improve the NLL. On this language imitation wins. We had stopped it early.
+# And the sober line: 280 more steps of maximum likelihood (here for one seed) give more valid expressions, keep nearly all the variety, and improve the NLL. On this language imitation wins. We had stopped it early.
 
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## 11.7 How noisy is a verdict? And: break it (core)
@@ -580,7 +597,7 @@ for name, each in found.items():
     print(f"{name:24} spread of one batch's gradient: {torch.stack(each).var(0).sum().sqrt():.2f}")
 
 # %% [markdown] slideshow={"slide_type": "subslide"}
-# All four have the same mean. The baseline halves the spread, which is worth as much as four times the batch. Two rollouts take off little more here, and they are not free: 28 sequences are finished for each one that is judged. Where a whole sequence is cheap to draw, a larger batch is the better buy; rollouts pay where few choices decide, late and rarely.
+# All four have the same mean. The baseline halves the spread, which is worth as much as four times the batch. Two rollouts alone take off next to nothing here, and with the baseline a little more; and they are not free: 28 sequences are finished for each one that is judged. Where a whole sequence is cheap to draw, a larger batch is the better buy; rollouts pay where few choices decide, late and rarely.
 #
 # **Break it.** Two parts are taken away, one at a time.
 #
@@ -615,9 +632,9 @@ for name, (player, history) in zip(names, broken, strict=True):
     print(f"{name:22} discriminator's loss {loss:.2f} (0.69: it cannot tell)   {text}")
 
 # %% [markdown] slideshow={"slide_type": "subslide"}
-# **No baseline.** Did you expect a disaster? So did we. In 50 rounds, for this seed, it hardly matters: the verdicts are small numbers here, Adam takes steps of one size whatever the gradient's length, and a batch of 64 with a clipped gradient averages much of the noise away. The measured spread is real, and it costs steps; but a story of what *must* go wrong is no substitute for a run.
+# **No baseline.** Did you expect a disaster? So did we. In 50 rounds, for this seed, it hardly matters: the verdicts lie between 0 and 1, Adam takes steps of one size whatever the gradient's length, and a batch of 64 with a clipped gradient averages much of the noise away. The measured spread is real, and it costs steps; but a story of what *must* go wrong is no substitute for a run.
 #
-# **No likelihood before.** The discriminator is sure of itself, and every draw gets nearly the same low reward. Where all rewards are equal there is nothing to learn from. In pictures a gradient still comes back from such a discriminator (chapter 6); here, a number does.
+# **No likelihood before.** The discriminator is sure of itself, and every draw gets nearly the same low reward. Where all rewards are equal there is nothing to learn from. In pictures a gradient still comes back from such a discriminator (chapter 6); here only a number comes back, the same for every draw.
 
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## 11.8 The oracle benchmark (core)
@@ -702,7 +719,7 @@ print(f"one sequence, again and again: {oracle.nll(alone).item():.2f} nats per t
 print(f"the oracle's own sequences:    {reference['real']:.2f}")
 
 # %% [markdown] slideshow={"slide_type": "fragment"}
-# The best score belongs to a generator that has collapsed altogether. The NLL under the oracle is the *reverse* direction of chapter 3: it asks whether what is drawn is good, never whether all that is good is drawn. Always put the other direction beside it, the NLL of data under the model, and a measure of variety.
+# The best score belongs to a generator that has collapsed altogether. The NLL under the oracle is half of the *reverse* KL of chapter 3: $\mathrm{KL}(p_\theta \,\|\, p) = \text{NLL under the oracle} - \text{entropy of } p_\theta$. Without the entropy it asks whether what is drawn is good, never whether all that is good is drawn, and one sequence can win. Always put the entropy or another measure of variety beside it, and the other direction, the NLL of data under the model.
 
 # %% slideshow={"slide_type": "skip"}
 ch11.collapse_score
