@@ -240,14 +240,8 @@ for name, marker in zip(list(bias)[len(cool) :], "sD^", strict=True):
     ax.plot(spread[name], bias[name], marker, markersize=9, label=name)
     ax.plot([spread[name]] * 2, [1e-3, spread[name] / N**0.5], ":", color="gray", lw=1)
 ax.plot([], [], ":", color="gray", label="up to what chance alone would make")
-ax.set(
-    xscale="log",
-    yscale="log",
-    xlabel="spread of one estimate",
-    ylabel="bias",
-    xlim=(0.05, 12),
-    ylim=(1e-3, 4),
-)
+ax.loglog()
+ax.set(xlabel="spread of one estimate", ylabel="bias", xlim=(0.05, 12), ylim=(1e-3, 4))
 ax.legend(loc="lower left")
 plots.show(
     ax,
