@@ -229,10 +229,10 @@ estimates["REINFORCE"] = sequences.reinforce_gradient(logits, f, **how)
 estimates["REINFORCE, baseline"] = sequences.reinforce_gradient(logits, f, baseline="mean", **how)
 bias = {name: (draws.mean(0) - exact).norm().item() for name, draws in estimates.items()}
 spread = {name: draws.var(0).sum().sqrt().item() for name, draws in estimates.items()}
+soft_names = [name for name in bias if name.startswith("gumbel")]
 
 # %% slideshow={"slide_type": "subslide"}
 _, ax = plt.subplots(figsize=(7.4, 3.9))
-soft_names = [name for name in bias if name.startswith("gumbel")]
 ax.plot([spread[k] for k in soft_names], [bias[k] for k in soft_names], "o-", label="Gumbel-softmax")
 for name, tau in zip(soft_names, cool, strict=True):
     ax.annotate(f"{tau:g}", (spread[name], bias[name]), xytext=(4, 6), textcoords="offset points")
