@@ -15,9 +15,7 @@ __all__ = ["DATA", "N_STEPS", "SEED", "SEEDS", "build", "measure", "train"]
 
 DATA = "MNIST, the 60,000 training images; figures on the 10,000 test images"
 SEED = 0
-SEEDS: dict[
-    int, float
-] = {}  # Fréchet distance of the test images' reconstructions to the test images, in floors
+SEEDS = {0: 0.7356}  # Fréchet distance of the test images' reconstructions to the test images, in floors
 N_STEPS = 10_000  # 11 epochs of batches of 64
 
 

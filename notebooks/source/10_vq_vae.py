@@ -150,7 +150,7 @@ plots.show(
     "tight in the clusters, while the two moons have become one broad band.",
 )
 
-# %% [markdown] slideshow={"slide_type": "fragment"}
+# %% [markdown] slideshow={"slide_type": "subslide"}
 # The gap is the mean of $-\log p(k(x) \mid x)$: what the nearest code leaves open about which spot the point came from, a few tenths of a nat. Round spots are a poor picture of a thin moon: in the draws the two can hardly be told apart, and the full covariances of EM do better. (Our codes lie a little worse than those of k-means: too many ended up in the clusters, too few on the moons.) But look at what the codes have done: separate pieces are no problem, and the prior is a table of 32 numbers that needs no training at all.
 #
 # In an image there is a code at each of 49 places. Then the prior over *one* code is not enough: the tiles have to fit each other. That will be the PixelCNN's work.
@@ -239,7 +239,7 @@ plots.show(
     "to the right there. An arrow at each point is directed to the right: on the last step to where no step follows.",
 )
 
-# %% [markdown] slideshow={"slide_type": "fragment"}
+# %% [markdown] slideshow={"slide_type": "subslide"}
 # The staircase is flat, but all arrows point to where the steps go down. Follow them, and $z$ crosses the border to the better code. On the lowest step the arrow still points on, as a larger $e$ would be better yet, and there is none. (Its dashed curve has a minimum close by, but it is drawn for the present $z$ only. When $z$ moves, the rounding error is frozen anew, the decoder still gets the same $e$, and the gradient is the same as before.) So $z$ would go on and on, away from its code. And does the code itself ever move? It got no gradient at all. Both are the matter of the next section.
 
 # %% slideshow={"slide_type": "skip"}
@@ -399,7 +399,7 @@ for name, change in CHANGES.items():
         away = (vectors - values).square().sum(1).mean()
     print(f"{name:>14}{squared:15.2f}{vqvae.perplexity(codes, 64):12.1f}{away:18.2f}")
 
-# %% [markdown] slideshow={"slide_type": "fragment"}
+# %% [markdown] slideshow={"slide_type": "subslide"}
 # - *No commitment*: nothing ties the vectors to their codes. Their squared distance is many times as large, and the decoder sees something else than what the encoder meant; after 200 steps that costs little yet.
 # - *No revival*: the codes started at vectors of the first batch, at random, and the network has moved on since. Many are hardly ever chosen now: the perplexity is about 16 instead of 55.
 # - *By gradient* is to be compared with *no revival*, as nothing is revived there either. Codes that move by gradient follow more slowly: the squared distance is larger, and the perplexity lower still.
@@ -472,7 +472,7 @@ plots.show(
 # 2. Paint one code everywhere. Is the picture the same everywhere, too? Where is it not, and why?
 # 3. Draw a digit from nothing. How do you find the code for "a stroke goes from here to the lower left"?
 
-# %% slideshow={"slide_type": "fragment"}
+# %% slideshow={"slide_type": "subslide"}
 starts = [0, 2, 1, 3, 4, 8, 11, 61]
 painter = widgets.CodePainter(stored, test_images[starts])
 painter
@@ -627,7 +627,7 @@ print(f"{'judge agrees with the digit':<34}{agreed:12.1%}{obeyed:9.1%}")
 # - **Samples** are another matter. The VAE draws its code from $\mathcal N(0, I)$, fixed beforehand, and the codes of real digits do not fill it as they should. The VQ-VAE's prior was learned afterwards, from the codes as they are. As the reconstructions differ so little, the tiles cannot be the larger part of the difference; we take it to be the learned prior.
 # - The judge agrees with the VAE a little more often. Probably because a soft average of all 3s is easily read as a 3, while a sharp sample can go wrong. What fails then is the same as with the PixelCNN: the whole.
 
-# %% slideshow={"slide_type": "fragment"}
+# %% slideshow={"slide_type": "subslide"}
 rows = [
     soft[few],
     told[::714][:14],
@@ -688,7 +688,7 @@ plots.show(
     "left one's colour on a dark ground if it is at night.",
 )
 
-# %% [markdown] slideshow={"slide_type": "fragment"}
+# %% [markdown] slideshow={"slide_type": "subslide"}
 # By chance the judge would be right in 20 % (colour), 50 % (size and time) or 33 % (the others).
 #
 # - **Colour and time of day** go with the top map: nine of ten times and more. They are the same over large areas, which is what a code for 8×8 pixels can say at little cost.

@@ -117,6 +117,9 @@ def test_what_the_course_promises():
     assert min(stripes["to_striped: pattern"], stripes["to_plain: pattern"]) >= 0.95
     assert stripes["lowest share of a change or a stay"] >= 0.9
     assert figures["pixelcnn_mnist"]["test log p(x), nats"] >= -85
+    pixels = figures["pixelcnn_creatures"]
+    assert min(pixels[f"samples: {name}"] for name in ("size", "body", "colour", "time")) >= 0.9
+    assert pixels["log p(x | attributes), nats"] > pixels["log p(x | attributes of another), nats"] + 1_000
     tiles = figures["vqvae_mnist"]
     assert tiles["Fréchet distance of reconstructions to the test images, in floors"] <= 2
     assert tiles["perplexity of the codes"] > 40
