@@ -630,7 +630,7 @@ not_p_of_x = Question(
         "a": ("The PixelCNN, by 8 nats", "The two numbers are of different things: codes, and pixels."),
         "b": (
             "The prior, as codes are harder",
-            "The two numbers are of different things: codes, and pixels.",
+            "Harder is not better, and there are fewer places. The numbers are of different things.",
         ),
         "c": (
             "That does not follow from these numbers",

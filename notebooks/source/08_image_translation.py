@@ -715,7 +715,7 @@ print("read", tuple(a.shape), "and", tuple(b.shape))
 moved = translation.absolute_error(translate(there, a), a)
 print(f"after 20 steps the pictures have moved: {moved > 0}")
 
-# %% slideshow={"slide_type": "fragment"}
+# %% slideshow={"slide_type": "subslide"}
 rows = [a[:8], translate(there, a[:8]), translate(back, translate(there, a[:8]))]
 plots.show(
     plots.plot_images(torch.cat(rows), n_columns=8, row_labels=["A", "to B", "and back"]),
@@ -723,7 +723,7 @@ plots.show(
     "steps; and after the way back.",
 )
 
-# %% [markdown] slideshow={"slide_type": "fragment"}
+# %% [markdown] slideshow={"slide_type": "subslide"}
 # Twenty steps show that it runs, not what it can do: section 8.4 took 800, on 5,000 pictures of each side. What to watch with your own pictures:
 #
 # - **Pictures side by side, the same ones at regular times.** The losses do not tell (chapter 5).

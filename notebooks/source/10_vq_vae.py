@@ -472,9 +472,10 @@ plots.show(
 # 2. Paint one code everywhere. Is the picture the same everywhere, too? Where is it not, and why?
 # 3. Draw a digit from nothing. How do you find the code for "a stroke goes from here to the lower left"?
 
+# %% slideshow={"slide_type": "fragment"}
+painter = widgets.CodePainter(stored, test_images[[0, 2, 1, 3, 4, 8, 11, 61]])
+
 # %% slideshow={"slide_type": "subslide"}
-starts = [0, 2, 1, 3, 4, 8, 11, 61]
-painter = widgets.CodePainter(stored, test_images[starts])
 painter
 
 # %% [markdown] slideshow={"slide_type": "subslide"}
@@ -627,12 +628,14 @@ print(f"{'judge agrees with the digit':<34}{agreed:12.1%}{obeyed:9.1%}")
 # - **Samples** are another matter. The VAE draws its code from $\mathcal N(0, I)$, fixed beforehand, and the codes of real digits do not fill it as they should. The VQ-VAE's prior was learned afterwards, from the codes as they are. As the reconstructions differ so little, the tiles cannot be the larger part of the difference; we take it to be the learned prior.
 # - The judge agrees with the VAE a little more often. Probably because a soft average of all 3s is easily read as a 3, while a sharp sample can go wrong. What fails then is the same as with the PixelCNN: the whole.
 
-# %% slideshow={"slide_type": "subslide"}
+# %% slideshow={"slide_type": "-"}
 rows = [
     soft[few],
     told[::714][:14],
     stored.decode(sample(stored_prior, 14, asked[::714][:14], generator=rng))[:, 0],
 ]
+
+# %% slideshow={"slide_type": "subslide"}
 plots.show(
     plots.plot_images(
         torch.cat([test_images[few, 0], *rows]),
