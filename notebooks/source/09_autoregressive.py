@@ -860,11 +860,11 @@ plots.show(
 # %% [markdown] slideshow={"slide_type": "subslide"}
 # The time of day is as asked for; of the colours red and yellow are plain to see, green and blue can hardly be told apart by day, and pink is pale. The shapes are rough, after 200 steps. In numbers: told another creature's colour and time, the model loses many nats. Note the price of colour: three questions per pixel.
 
-# %% [markdown] slideshow={"slide_type": "subslide"}
+# %% [markdown] slideshow={"slide_type": "skip"}
 # ### In full size
 # `pretrained.load("pixelcnn_creatures")` is of the same kind: 24×24 pixels, eight levels for each colour, and told all seven attributes. Below are seven creatures that it has never seen, and two draws with the attributes of each.
 
-# %% slideshow={"slide_type": "subslide"}
+# %% slideshow={"slide_type": "skip"}
 large = pretrained.load("pixelcnn_creatures")
 wanted = data.creatures(7, generator=rng)
 drawn = torch.cat([sample(large, 7, wanted.attributes, generator=rng) for _ in range(2)]) / 7

@@ -628,14 +628,14 @@ print(f"{'judge agrees with the digit':<34}{agreed:12.1%}{obeyed:9.1%}")
 # - **Samples** are another matter. The VAE draws its code from $\mathcal N(0, I)$, fixed beforehand, and the codes of real digits do not fill it as they should. The VQ-VAE's prior was learned afterwards, from the codes as they are. As the reconstructions differ so little, the tiles cannot be the larger part of the difference; we take it to be the learned prior.
 # - The judge agrees with the VAE a little more often. Probably because a soft average of all 3s is easily read as a 3, while a sharp sample can go wrong. What fails then is the same as with the PixelCNN: the whole.
 
-# %% slideshow={"slide_type": "-"}
+# %% slideshow={"slide_type": "skip"}
 rows = [
     soft[few],
     told[::714][:14],
     stored.decode(sample(stored_prior, 14, asked[::714][:14], generator=rng))[:, 0],
 ]
 
-# %% slideshow={"slide_type": "subslide"}
+# %% slideshow={"slide_type": "skip"}
 plots.show(
     plots.plot_images(
         torch.cat([test_images[few, 0], *rows]),
