@@ -302,7 +302,7 @@ plots.show(
 
 # %% [markdown] slideshow={"slide_type": "subslide"}
 # Now in numbers. The **sharpness** is the share of steps from a pixel to the one below it that are larger than 0.3. To see whether a picture is *either* day *or* night, look at its top row of pixels, where the creature hardly ever is: how far
-# is its mean blue from that of a typical day or a typical night, whichever is nearer? (By day it is 0.95 there, at night 0.17; halfway between, the gap would be 0.39.)
+# is its mean blue from that of a typical day or a typical night, whichever is nearer? (A sky halfway between day and night has the largest gap that a sky between them can have.)
 
 # %% slideshow={"slide_type": "fragment"}
 SHOWN = ["size", "body", "pattern", "eyes", "horns"]
