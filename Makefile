@@ -27,7 +27,7 @@ $(VENV)/installed: pyproject.toml requirements.lock
 	$(BIN)/python -c "import sys; assert (3, 11) <= sys.version_info < (3, 14), \
 	    'Python 3.11 to 3.13 is needed, this is ' + sys.version + ': make PYTHON=python3.12 ...'"
 	($(BIN)/pip install --quiet uv==$(UV_VERSION) \
-	    && $(BIN)/uv pip install --quiet --python $(BIN)/python --constraint requirements.lock --editable ".[dev]") \
+	    && $(BIN)/uv pip install --quiet --compile-bytecode --python $(BIN)/python --constraint requirements.lock --editable ".[dev]") \
 	    || $(BIN)/pip install --quiet --constraint requirements.lock --editable ".[dev]"
 	touch $@
 
@@ -66,7 +66,7 @@ slides: setup  ## the lecture in slides/, which needs no network; NOTEBOOK=01: o
 	$(BIN)/python -m tools.slides $(NOTEBOOK)
 
 bench: setup  ## EM and the training loop beside other code, and choices of networks: times, into benchmarks/results
-	$(BIN)/uv pip install --quiet --python $(BIN)/python --constraint requirements.lock --editable ".[bench]" \
+	$(BIN)/uv pip install --quiet --compile-bytecode --python $(BIN)/python --constraint requirements.lock --editable ".[bench]" \
 	    || $(BIN)/pip install --quiet --constraint requirements.lock --editable ".[bench]"
 	$(BIN)/python -m benchmarks.em
 	$(BIN)/python -m benchmarks.networks

@@ -9,6 +9,8 @@ import ast
 import graphlib
 import importlib
 import inspect
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -28,7 +30,7 @@ LAYERS = [
     {"exercises"},
 ]
 LAYER = {component: number for number, components in enumerate(LAYERS) for component in components}
-SIBLINGS = {("translation", "gan"), ("sequences", "gan"), ("vqvae", "autoregressive")}  # importer, imported
+SIBLINGS = {("translation", "gan"), ("vqvae", "autoregressive")}  # importer, imported
 
 
 def module_name(path):
@@ -102,6 +104,15 @@ def graph_of(edges):
 
 def test_no_cycles():
     tuple(graphlib.TopologicalSorter(graph_of(EDGES)).static_order())
+
+
+def test_scikit_learn_is_imported_at_its_first_use():
+    """It takes longer to import than torch, and most chapters never use it."""
+    code = "import sys; from course_utils import {}; print('sklearn' in sys.modules)"
+    everything = ", ".join(sorted(LAYER))
+    for names, expected in ((everything, "False"), (f"{everything}; mixtures.GaussianMixture", "True")):
+        run = subprocess.run([sys.executable, "-c", code.format(names)], capture_output=True, text=True, check=True)
+        assert run.stdout.strip() == expected
 
 
 def test_the_modules_were_found():

@@ -3,7 +3,6 @@
 from typing import Any
 
 import torch
-from sklearn.cluster import KMeans, kmeans_plusplus
 from torch import Tensor
 
 from course_utils.mixtures.chunks import Chunks, sample_rows
@@ -40,6 +39,8 @@ def initial_responsibilities(
     if init_params == "random_from_data":
         centres = x[torch.randperm(n, generator=generator)[:n_components]]
     else:
+        from sklearn.cluster import KMeans, kmeans_plusplus  # here, because it takes longer to import than torch
+
         seed = int(torch.randint(2**31 - 1, (), generator=generator))
         array = x.cpu().numpy()
         if init_params == "kmeans":
