@@ -179,9 +179,8 @@ def plot_images(
         top, left = i // n_columns * (height + gap), i % n_columns * (width + gap)
         mosaic[top : top + height + 2 * gap, left : left + width + 2 * gap] = 0.6
         mosaic[top + gap : top + gap + height, left + gap : left + gap + width] = image.clip(0, 1)
-    if ax is None:
-        scale = min(8.0 / mosaic.shape[1], 6.0 / mosaic.shape[0], 0.08)  # inches per pixel
-        _, ax = plt.subplots(figsize=(max(scale * mosaic.shape[1], 1.5), max(scale * mosaic.shape[0], 0.8)))
+    is_new = ax is None
+    ax = axes_or_new(ax)
     pixels = mosaic.squeeze(-1) if channels == 1 else mosaic
     ax.imshow(pixels, cmap="gray", vmin=0, vmax=1, interpolation="nearest")  # no blur that is not in the data
     ax.set(xticks=[], yticks=[], title=title)
@@ -190,7 +189,24 @@ def plot_images(
     if row_labels:
         ax.set_yticks([gap + height / 2 + row * (height + gap) for row in range(n_rows)], row_labels)
         ax.tick_params(length=0)
+    if is_new:
+        _fit_around(mosaic, ax)
     return ax
+
+
+def _fit_around(mosaic: np.ndarray, ax: Axes) -> None:
+    """Give a figure with one mosaic, its title and the labels of its rows, the size that leaves no empty bands."""
+    figure, margin = ax.figure.figure, 0.1  # inches
+    labels, title = ax.yaxis.get_tightbbox(), ax.title.get_window_extent() if ax.get_title() else None
+    beside = labels.width / figure.dpi + margin if labels else 0.0
+    above = title.height / figure.dpi + margin if title else 0.0
+    scale = min((7.9 - beside) / mosaic.shape[1], 6.0 / mosaic.shape[0], 0.08)  # inches per pixel
+    width, height = scale * mosaic.shape[1], scale * mosaic.shape[0]
+    whole = max(width, 1.4) + beside + margin, max(height, 0.7) + above + margin
+    figure.set_layout_engine("none")
+    figure.set_size_inches(whole)
+    left, bottom = margin / 2 + beside, margin / 2
+    ax.set_position((left / whole[0], bottom / whole[1], width / whole[0], height / whole[1]))
 
 
 def as_array(values: Any) -> np.ndarray:

@@ -118,6 +118,20 @@ def test_mosaics_in_colour_of_one_channel_and_with_labels():
     assert [text.get_text() for text in ax.get_yticklabels()] == ["real", "drawn"]
 
 
+@pytest.mark.parametrize("title", ["", "Drawn"])
+@pytest.mark.parametrize(
+    "row_labels", [[], ["a", "b", "c"], ["clean", "under a long label, with N(0, I)", "restored"]]
+)
+@pytest.mark.parametrize("n_columns", [2, 4, 12])
+def test_a_mosaic_fills_its_figure(n_columns, row_labels, title):
+    images = np.zeros((3 * n_columns, 20, 20))
+    ax = plots.plot_images(images, n_columns=n_columns, row_labels=row_labels, title=title)
+    ax.figure.draw_without_rendering()
+    box, whole = ax.get_tightbbox(), ax.figure.bbox
+    empty = [box.x0, whole.x1 - box.x1, box.y0, whole.y1 - box.y1]
+    assert 0 <= min(empty) and max(empty) < 0.15 * ax.figure.dpi, "nothing is cut, and no band is empty"
+
+
 @pytest.mark.parametrize(
     ("images", "error"),
     [
