@@ -111,7 +111,9 @@ def test_scikit_learn_is_imported_at_its_first_use():
     code = "import sys; from course_utils import {}; print('sklearn' in sys.modules)"
     everything = ", ".join(sorted(LAYER))
     for names, expected in ((everything, "False"), (f"{everything}; mixtures.GaussianMixture", "True")):
-        run = subprocess.run([sys.executable, "-c", code.format(names)], capture_output=True, text=True, check=True)
+        run = subprocess.run(
+            [sys.executable, "-c", code.format(names)], capture_output=True, text=True, check=True
+        )
         assert run.stdout.strip() == expected
 
 

@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor
 
+from course_utils.exercises.comparison import gradients_of
 from course_utils.exercises.exercise import Exercise, Question, seeded, with_names
 
 __all__ = [
@@ -140,12 +141,7 @@ def output_and_gradients(function: Any, z: Tensor, e: Tensor) -> Any:
     output = function(z, e)
     if not isinstance(output, Tensor) or output.shape != z.shape:
         return output
-    loss = output.square().sum()
-    if not loss.requires_grad:
-        return StraightThrough(output, torch.zeros_like(z), torch.zeros_like(e))
-    of_z, of_e = torch.autograd.grad(loss, (z, e), allow_unused=True)
-    zero = torch.zeros_like(z)
-    return StraightThrough(output.detach(), zero if of_z is None else of_z, zero if of_e is None else of_e)
+    return StraightThrough(output.detach(), *gradients_of(output.square().sum(), z, e))
 
 
 straight = Exercise(
@@ -236,11 +232,7 @@ def loss_and_pulls(function: Any, z: Tensor, e: Tensor, beta: float) -> Any:
     loss = function(z, e, beta)
     if not isinstance(loss, Tensor) or loss.ndim > 0:
         return loss
-    if not loss.requires_grad:
-        return Terms(loss, torch.zeros_like(z), torch.zeros_like(e))
-    of_z, of_e = torch.autograd.grad(loss, (z, e), allow_unused=True)
-    zero = torch.zeros_like(z)
-    return Terms(loss.detach(), zero if of_z is None else of_z, zero if of_e is None else of_e)
+    return Terms(loss.detach(), *gradients_of(loss, z, e))
 
 
 vq_terms = Exercise(

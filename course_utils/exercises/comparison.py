@@ -269,5 +269,4 @@ def gradients_of(value: Any, *inputs: Tensor) -> list[Tensor]:
     """The gradient of the sum of `value` to each input, zeros where there is none."""
     if not isinstance(value, Tensor) or not value.requires_grad:
         return [torch.zeros_like(x) for x in inputs]
-    found = torch.autograd.grad(value.sum(), inputs, allow_unused=True, retain_graph=True)
-    return [torch.zeros_like(x) if g is None else g for x, g in zip(inputs, found, strict=True)]
+    return list(torch.autograd.grad(value.sum(), inputs, retain_graph=True, materialize_grads=True))
