@@ -1,11 +1,14 @@
-"""The oracle benchmark of the SeqGAN paper: maximum likelihood under its protocol, then a shorter adversarial training.
+"""The oracle benchmark of the SeqGAN paper: maximum likelihood under its protocol, then shorter adversarial trainings.
 
 python -m course_utils.studies.seqgan_oracle     into files/seqgan_oracle.json; what is there already is kept
 
 A random LSTM draws 10,000 sequences of 20 tokens out of 5,000. A second LSTM learns from them. Since the first one
-is known, it can say how probable it finds what the second one draws.
+is known, it can say how probable it finds what the second one draws. Beside SeqGAN stand two controls, from the same
+start: the same game with a baseline, and REINFORCE with one reward for everything; and sampling at lower temperatures.
 """
 
+import copy
+from collections.abc import Callable
 from functools import partial
 from typing import Any
 
@@ -33,7 +36,11 @@ __all__ = [
     "N_REAL",
     "PUBLISHED",
     "ROUNDS",
+    "SEEDS",
     "SEQGAN",
+    "TEMPERATURES",
+    "VARIANTS",
+    "cooled",
     "judged",
     "main",
     "measured",
@@ -50,17 +57,25 @@ BATCH, EPOCHS = 64, 120
 EPOCH_STEPS = N_REAL // BATCH
 MLE: dict[str, Any] = {"batch_size": BATCH, "learning_rate": 1e-2}
 MEASURED_EPOCHS = 5  # from one measurement to the next
-# The paper: 200 rounds too, with 16 rollouts, and fakes drawn 5 times a round for 3 epochs of the discriminator each.
-ROUNDS, MEASURED_ROUNDS = 200, 5
+# The paper: 200 rounds, each with 16 rollouts and fakes drawn 5 times for 3 epochs of the discriminator.
+ROUNDS, MEASURED_ROUNDS, SEEDS = 60, 5, (0, 1, 2)
 SEQGAN: dict[str, Any] = {
     "batch_size": BATCH,
     "n_rollouts": 4,
-    "n_warm_up": 300,
+    "n_warm_up": 1_000,
     "n_fakes": N_REAL,
     "n_discriminator": 10,
+    "baseline": "none",
     "learning_rate": 1e-2,
     "discriminator_learning_rate": 1e-3,
 }
+ONE_REWARD = 0.4  # about the mean of the verdicts in SeqGAN
+VARIANTS: dict[str, dict[str, Any]] = {  # what is changed in each
+    "seqgan": {},
+    "with a baseline": {"baseline": "mean"},
+    "one reward for all": {"n_rollouts": 0},  # every way to finish a sequence has the same value
+}
+TEMPERATURES = (1.0, 0.95, 0.9, 0.85, 0.8)
 # Yu et al. (2017), table 1, and Guo et al. (2018), table 1, for real data. Nats per token, under their oracle.
 PUBLISHED = {"random": 10.310, "mle": 9.038, "seqgan": 8.736, "real": 5.750}
 
@@ -108,7 +123,7 @@ def reference() -> dict[str, Any]:
     }
 
 
-def train_mle(n_steps: int = EPOCHS * EPOCH_STEPS) -> tuple[SequenceModel, History]:
+def train_mle(n_steps: int = EPOCHS * EPOCH_STEPS) -> tuple[LSTMModel, History]:
     """The model after maximum likelihood, and its history; goes on from its checkpoint."""
     oracle, real, new = world()
     generator = seed_everything(0)
@@ -151,24 +166,45 @@ def judged(
     }
 
 
+@torch.no_grad()
+def cooled(model: LSTMModel, temperature: float) -> LSTMModel:
+    """A copy whose logits are divided by the temperature; below 1 it draws what is probable more often."""
+    colder = copy.deepcopy(model)
+    for weight in colder.output.parameters():
+        weight.div_(temperature)
+    return colder
+
+
+def _one_reward(tokens: Tensor) -> Tensor:
+    return torch.full((len(tokens),), ONE_REWARD)
+
+
 def train_seqgan(
-    model: SequenceModel, n_steps: int = ROUNDS, *, measure_every: int = MEASURED_ROUNDS, **changes: Any
+    model: SequenceModel,
+    n_steps: int = ROUNDS,
+    *,
+    variant: str = "seqgan",
+    seed: int = 0,
+    measure_every: int = MEASURED_ROUNDS,
+    **changes: Any,
 ) -> tuple[nn.Module, History]:
     """Train that model further, in place; goes on from its checkpoint. Returns the discriminator and the history."""
     oracle, real, new = world()
-    generator = seed_everything(1)
+    generator = seed_everything(seed)
     discriminator = SequenceDiscriminator(oracle.n_tokens, oracle.length, n_filters=64, dropout=0.5)
+    name = f"{variant} {seed}".replace(" ", "_")
     history = fit_seqgan(
         model,
         discriminator,
         real,
         n_steps=n_steps,
         generator=generator,
+        reward=_one_reward if variant == "one reward for all" else None,
         measure=partial(measured, oracle=oracle, new=new, generator=generator),
         measure_every=measure_every,
-        checkpoint=CHECKPOINTS / "seqgan_oracle.pt",
-        label="oracle, SeqGAN",
-        **SEQGAN | changes,
+        checkpoint=CHECKPOINTS / f"seqgan_oracle_{name}.pt",
+        label=f"oracle, {variant}, seed {seed}",
+        **SEQGAN | VARIANTS[variant] | changes,
     )
     return discriminator, history
 
@@ -188,22 +224,41 @@ def mle() -> dict[str, Any]:
     return as_lists(history) | {"train_nll": train_nll, "epochs": EPOCHS} | MLE
 
 
-def seqgan() -> dict[str, Any]:
-    """The entry of SeqGAN, which starts where maximum likelihood ended."""
+def temperatures() -> dict[str, Any]:
+    """The entry of what lower temperatures alone do to the model after maximum likelihood."""
     model, _ = train_mle()
-    discriminator, history = train_seqgan(model)
-    entry = as_lists(history) | {"reward": history["reward"], "rounds": ROUNDS} | SEQGAN
-    return entry | judged(discriminator, model, world())
+    oracle, _, new = world()
+    found = [
+        measured(cooled(model, temperature), oracle, new, generator=Generator().manual_seed(3))
+        for temperature in TEMPERATURES
+    ]
+    return {"temperatures": TEMPERATURES} | {name: [each[name] for each in found] for name in MEASURES}
+
+
+def further(variant: str, seed: int) -> dict[str, Any]:
+    """The entry of a training that starts where maximum likelihood ended."""
+    model, _ = train_mle()
+    discriminator, history = train_seqgan(model, variant=variant, seed=seed)
+    entry = as_lists(history) | {"reward": history["reward"], "rounds": ROUNDS} | SEQGAN | VARIANTS[variant]
+    return entry if variant == "one reward for all" else entry | judged(discriminator, model, world())
 
 
 def results() -> dict[str, Any]:
-    """What is stored: "reference", "mle" and "seqgan"."""
+    """What is stored: "reference", "mle", "temperatures", and "variant | seed" for each of both."""
     return STORE.read()
 
 
 def main() -> None:
     """Compute what is not stored yet."""
-    for name, compute in (("reference", reference), ("mle", mle), ("seqgan", seqgan)):
+    parts: dict[str, Callable[[], dict[str, Any]]] = {
+        "reference": reference,
+        "mle": mle,
+        "temperatures": temperatures,
+    }
+    parts |= {
+        f"{variant} | {seed}": partial(further, variant, seed) for seed in SEEDS for variant in VARIANTS
+    }
+    for name, compute in parts.items():
         STORE.get(name, compute)
 
 

@@ -509,7 +509,7 @@ ch08.without_the_cycle.answer(...)
 # %% slideshow={"slide_type": "fragment"}
 
 
-def day_and_night(cycle_weight, n_steps=800):
+def day_and_night(cycle_weight, n_steps=700):
     """The translators to the night and to the day."""
     rng = seed_everything(0)
     pair = [translation.ResidualTranslator((3, 24, 24)) for _ in range(2)]
@@ -618,7 +618,7 @@ greys = grey(data.creatures(3_000, generator=rng).images).contiguous()
 # %% slideshow={"slide_type": "fragment"}
 to_grey, to_colour = (translation.ResidualTranslator((3, 24, 24)) for _ in range(2))
 judges = [translation.patch_discriminator((3, 24, 24)) for _ in range(2)]
-settings = {"pool_size": 0, "n_steps": 450, "cycle_weight": 5.0, "generator": rng}
+settings = {"pool_size": 0, "n_steps": 400, "cycle_weight": 5.0, "generator": rng}
 history = translation.fit_cyclegan(
     to_grey, to_colour, *judges, coloured, greys, **settings, **GAME, **SETTINGS
 )
@@ -724,7 +724,7 @@ plots.show(
 )
 
 # %% [markdown] slideshow={"slide_type": "subslide"}
-# Twenty steps show that it runs, not what it can do: section 8.4 took 800, on 5,000 pictures of each side. What to watch with your own pictures:
+# Twenty steps show that it runs, not what it can do: section 8.4 took 700, on 5,000 pictures of each side. What to watch with your own pictures:
 #
 # - **Pictures side by side, the same ones at regular times.** The losses do not tell (chapter 5).
 # - **Is something in the sets that you did not mean?** If all winters were taken with another camera, the translator learns the camera.

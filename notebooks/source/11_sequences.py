@@ -636,68 +636,109 @@ for name, (player, history) in zip(names, broken, strict=True):
 #
 # How good are sequences, if there is no parser? The SeqGAN paper let a **random LSTM** write the data: 5,000 tokens, length 20, all weights drawn from $\mathcal N(0, 1)$. A second LSTM learns from 10,000 of its sequences. And since the first one is known, it can say how probable it finds what the second one writes: the **NLL under the oracle**, in nats per token, low is good.
 #
-# This training is stored with the course; one command makes it again (`python -m course_utils.studies.seqgan_oracle`). Maximum likelihood follows the published protocol: batches of 64, 120 epochs, Adam with a rate of 0.01. Then SeqGAN on a **cheaper schedule** than the paper's (4 rollouts and 10 small steps of the discriminator a round), for one seed.
+# The trainings are stored with the course; one command makes them again (`python -m course_utils.studies.seqgan_oracle`). Maximum likelihood follows the published protocol: batches of 64, 120 epochs, Adam with a rate of 0.01. From there three trainings go on, with three seeds each, on a **shorter schedule** than the paper's: 60 rounds with 4 rollouts (the paper: 200 with 16), and a small share of its training of the discriminator.
+#
+# - **SeqGAN**, like the paper without a baseline.
+# - **With a baseline**: the same, with the mean of the others taken off the values (section 11.4).
+# - **One reward for all**: no discriminator. Whatever is drawn is rewarded with 0.4.
+#
+# > **Predict.** Which of the three lower the NLL under the oracle? The third has nothing to learn from: $\mathbb E[0.4\, \nabla \log p_\theta(x)] = 0$.
 
 # %% slideshow={"slide_type": "subslide"}
-stored = seqgan_oracle.results()
-reference, mle, gan = (stored[name] for name in ("reference", "mle", "seqgan"))
-published = seqgan_oracle.PUBLISHED
-rows = {
-    "random tokens": (published["random"], reference["random"], None),
-    "maximum likelihood": (published["mle"], mle["oracle_nll"][-1], mle["data_nll"][-1]),
-    "SeqGAN": (published["seqgan"], gan["oracle_nll"][-1], gan["data_nll"][-1]),
-    "the oracle itself": (published["real"], reference["real"], reference["real"]),
-}
-print(f"{'nats per token':20} paper's oracle   our oracle   our oracle's data under the model")
-for name, (paper, ours, on_data) in rows.items():
-    print(f"{name:20} {paper:14.2f} {ours:12.2f} {'-' if on_data is None else f'{on_data:.2f}':>16}")
-
-# %% [markdown] slideshow={"slide_type": "fragment"}
-# Compare within a column, not across: the paper's oracle was another draw of weights, and each draw is another language.
+stored, seeds = seqgan_oracle.results(), seqgan_oracle.SEEDS
+reference, mle, cooled = (stored[name] for name in ("reference", "mle", "temperatures"))
+runs = {name: [stored[f"{name} | {seed}"] for seed in seeds] for name in seqgan_oracle.VARIANTS}
 
 # %% slideshow={"slide_type": "fragment"}
-epochs = [step / seqgan_oracle.EPOCH_STEPS for step in mle["steps"]]
-further = {name: [mle[name][-1], *gan[name]] for name in ("oracle_nll", "data_nll", "entropy")}
-best = min(range(len(mle["data_nll"])), key=mle["data_nll"].__getitem__)
-print(f"new data: maximum likelihood was best at epoch {epochs[best]:.0f}, {mle['data_nll'][best]:.2f}")
+ours = {name: [reference[name]] for name in ("random", "real")} | {"mle": mle["oracle_nll"][-1:]}
+ours["seqgan"] = [run["oracle_nll"][-1] for run in runs["seqgan"]]
+rows = {
+    "random": "random tokens",
+    "mle": "maximum likelihood",
+    "seqgan": "SeqGAN",
+    "real": "the oracle itself",
+}
+print(f"{'NLL under the oracle':20} paper   ours")
+for key, name in rows.items():
+    print(f"{name:20} {seqgan_oracle.PUBLISHED[key]:5.2f}   {'  '.join(f'{nll:.2f}' for nll in ours[key])}")
+
+# %% [markdown] slideshow={"slide_type": "fragment"}
+# Nats per token; SeqGAN for three seeds. Compare within a column, not across: the paper's oracle was another draw of weights, and each draw is another language. The drop that made SeqGAN known is there, in every seed.
+#
+# Two things are missing: the other direction, and the controls. First maximum likelihood, from epoch to epoch.
 
 # %% slideshow={"slide_type": "subslide"}
-figure, axes = plt.subplots(1, 2, figsize=(9.4, 3.3), sharey=True)
-for ax, x, found in ((axes[0], epochs, mle), (axes[1], [0, *gan["steps"]], further)):
-    ax.plot(x, found["oracle_nll"], "o-", markersize=4, label="its samples, under the oracle")
-    ax.plot(x, found["data_nll"], "s--", markersize=4, label="the oracle's new data, under it")
-    ax.plot(x, found["entropy"], "^-.", markersize=4, label="its own entropy")
-    ax.axhline(reference["real"], color="black", ls=":", lw=1.5)
-axes[0].plot(epochs, mle["train_nll"], "D:", markersize=4, label="its training data, under it")
-axes[0].set(xlabel="epoch of maximum likelihood", ylabel="nats per token")
-axes[1].set(xlabel="round of SeqGAN")
-axes[0].legend(fontsize=9, loc="center right")
+epochs = [step / seqgan_oracle.EPOCH_STEPS for step in mle["steps"]]
+_, ax = plt.subplots(figsize=(7.4, 3.5))
+ax.plot(epochs, mle["oracle_nll"], "o-", markersize=4, label="its samples, under the oracle")
+ax.plot(epochs, mle["data_nll"], "s--", markersize=4, label="the oracle's new data, under it")
+ax.plot(epochs, mle["entropy"], "^-.", markersize=4, label="its own entropy")
+ax.plot(epochs, mle["train_nll"], "D:", markersize=4, label="its training data, under it")
+ax.axhline(reference["real"], color="black", ls=":", lw=1.5)
+ax.set(xlabel="epoch of maximum likelihood", ylabel="nats per token")
+ax.legend(fontsize=9, loc="center right")
 plots.show(
-    figure,
-    alt="Left, along 120 epochs of maximum likelihood: the NLL of the samples under the oracle falls to a plateau, while that of "
-    "new data under the model rises all the time, and that of training data and its entropy fall. Right, along 200 rounds of SeqGAN: "
-    "the NLL under the oracle wanders up and comes back, that of new data rises, and the entropy falls a little.",
+    ax,
+    alt="Along 120 epochs of maximum likelihood: the NLL of the samples under the oracle falls to a plateau, while that of new data "
+    "under the model rises all the time, and that of training data and the entropy fall.",
+)
+
+# %% [markdown] slideshow={"slide_type": "fragment"}
+# After the first epochs, more maximum likelihood makes the model **worse** on new data, by more than a nat per token: it learns its 10,000 sequences by heart. Its score under the oracle meanwhile gets **better**, and then stays: what it knows by heart is good. The score alone sees nothing of the damage.
+
+# %% [markdown] slideshow={"slide_type": "subslide"}
+# From the end of that curve all three trainings start. The next picture shows both directions at once; better is lower, and further to the left. Beside the trainings stands something that needs none: the same model, **cooled**, its logits divided by a temperature below 1, so that it draws what is probable more often still.
+
+# %% slideshow={"slide_type": "fragment"}
+_, ax = plt.subplots(figsize=(7.4, 4.2))
+ax.plot(cooled["data_nll"], cooled["oracle_nll"], "o-", color="#999999", label="cooled to 0.95, 0.9, ...")
+for (name, each), color, marker in zip(runs.items(), plots.COLORS[:3], "s^D", strict=True):
+    for run in each:
+        x, y = ([mle[key][-1], *run[key]] for key in ("data_nll", "oracle_nll"))
+        ax.plot(x, y, "-", color=color, lw=1.2)
+        ax.plot(x[-1], y[-1], marker, color=color, label=name if run is each[0] else None)
+ax.set(
+    xlabel="NLL of new data under the model", ylabel="NLL under the oracle", xlim=(8.98, 9.5), ylim=(8.1, 9)
+)
+ax.legend(fontsize=9)
+plots.show(
+    ax,
+    alt="The plane of both NLLs. From one point on the left, the end of maximum likelihood, three paths each go to the right. SeqGAN goes "
+    "down on its way, one reward for all further down and further to the right; with a baseline the paths stay about as high as they began. "
+    "The grey curve of lower temperatures falls as well, above those of SeqGAN and of one reward for all.",
 )
 
 # %% slideshow={"slide_type": "subslide"}
+keys = ("oracle_nll", "data_nll", "entropy", "pairs")
 print(f"{'last values':20} under the oracle   new data under it   entropy   distinct pairs")
-for name, found in (("maximum likelihood", mle), ("SeqGAN", gan)):
-    last = [found[key][-1] for key in ("oracle_nll", "data_nll", "entropy", "pairs")]
-    print(f"{name:20} {last[0]:16.2f} {last[1]:19.2f} {last[2]:9.2f} {last[3]:16.3f}")
-print(f"{'the oracle itself':20} {reference['real']:16.2f} {reference['real']:19.2f}", end="")
-print(f" {reference['real']:9.2f} {reference['pairs_real']:16.3f}")
-print()
-print("how often the discriminator finds a sequence of the oracle more real than a drawn one:")
-print(f"  sequences it was trained on {gan['above_training']:.2f}   new ones {gan['above_new']:.2f}")
-print(f"correlation of its logits with the oracle's log p, over drawn ones: {gan['correlation']:.2f}")
+ends = [("maximum likelihood", mle), *((name, run) for name, each in runs.items() for run in each)]
+for name, run in ends:
+    score, new_data, entropy, pairs = (run[key][-1] for key in keys)
+    print(f"{name:20} {score:16.2f} {new_data:19.2f} {entropy:9.2f} {pairs:16.3f}")
+real = reference["real"]
+print(f"{'the oracle itself':20} {real:16.2f} {real:19.2f} {real:9.2f} {reference['pairs_real']:16.3f}")
+
+# %% slideshow={"slide_type": "fragment"}
+for variant in ("seqgan", "with a baseline"):
+    print(f"the discriminator of “{variant}”, three seeds")
+    for name, key in (("trained on", "above_training"), ("new", "above_new")):
+        shares = "  ".join(f"{run[key]:.2f}" for run in runs[variant])
+        print(f"  finds sequences of the oracle ({name}) more real than drawn ones: {shares}")
+    told = "  ".join(f"{run['correlation']:.2f}" for run in runs[variant])
+    print(f"  correlation of its logits with the oracle's log p, over drawn ones: {told}")
 
 # %% [markdown] slideshow={"slide_type": "subslide"}
-# Look at the left panel first, for it is the stranger one. After the first epochs, more maximum likelihood makes the model **worse** on new data, by more than a nat per token: it learns its 10,000 sequences by heart. Its score under the oracle meanwhile gets **better**, and then stays: what it knows by heart is good. The score alone sees nothing of the damage.
+# SeqGAN does what its paper reports: the score falls below that of its own maximum likelihood, with every seed. And it is more than cooling: where cooling has cost as much on new data, its score is higher.
 #
-# Then the right panel. In the paper SeqGAN improves the score, from 9.04 to 8.74. Ours does **not**: the score wanders up and down and ends where it began, while variety falls and new data becomes less probable. We cannot call the paper wrong. Ours has 4 rollouts instead of 16, a small discriminator with a small share of the paper's training, one seed, and another oracle. But we can look at what its generator was told. The discriminator does tell drawn sequences from true ones, new ones too. Yet *among the drawn ones* its verdict has next to nothing to do with what the oracle finds of them: it goes by other signs. A generator may please such a judge and be no better in the oracle's eyes.
+# Now the controls. **With a baseline** the discriminator is trained in the same way, the estimate is less noisy, and nothing is gained. **With one reward for all** there is no discriminator, and the score falls *furthest*. So it is not the taste of the discriminator that lowers the score here. Look at what it tells: it does find drawn sequences less real than true ones, new ones too. Yet *among the drawn ones* its verdict has next to nothing to do with what the oracle finds of them.
+#
+# What is it, then? If everything has the same reward, the expected gradient is 0. But a batch is not an expectation. Each round makes more probable what has just been drawn; what is more probable will be drawn again; **the rich get richer**, and the entropy falls. A baseline takes exactly this away. Why it costs less on new data than cooling does, we have not found out.
+
+# %% [markdown] slideshow={"slide_type": "fragment"}
+# The paper has no baseline either. These runs cannot say what its discriminator, with far more training, adds to the effect. They do say that a falling score proves nothing about a discriminator, as long as the run without one is missing.
 
 # %% [markdown] slideshow={"slide_type": "subslide"}
-# So a low score is not easy to get by honest work. How low can it go otherwise?
+# How low can the score go?
 #
 # > **Predict.** Take, at each step, the token that the oracle finds most probable, and write this one sequence 10,000 times. What is its score? (The oracle's own sequences have the value of the dotted line.)
 
@@ -737,7 +778,7 @@ ch11.collapse_score.answer(...)
 # - A draw is a step function: its slope is 0 almost everywhere, while the expectation has one.
 # - The discriminator's verdict on words is a number, not a direction. That is the price, and it is paid in variance.
 # - Rollouts say which choice was worth what; a baseline, whether that is more than usual.
-# - On the small language SeqGAN gave up variety for validity; on the oracle's, with our means, it gained nothing. It cannot do without maximum likelihood before.
+# - On the small language SeqGAN gave up variety for validity; on the oracle's it lowered the famous score, and a control without a discriminator lowered it more. It cannot do without maximum likelihood before.
 # - A score in one direction rewards collapse. Show both.
 #
 # **What comes next.** Every family has had its chapter. Chapter 12 puts them on one bench: the same data, the same measures.

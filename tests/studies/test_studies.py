@@ -3,6 +3,7 @@
 import json
 import math
 
+import numpy as np
 import pytest
 import torch
 from torch import nn
@@ -179,34 +180,71 @@ def test_small_digits_are_means_of_four_pixels_in_a_border():
 # The oracle benchmark
 
 
+ORACLE_RUNS = [(variant, seed) for variant in seqgan_oracle.VARIANTS for seed in seqgan_oracle.SEEDS]
+
+
 def test_the_oracle_benchmark_is_whole_and_has_the_present_settings():
     stored = seqgan_oracle.results()
-    assert set(stored) == {"reference", "mle", "seqgan"}
-    mle, gan = stored["mle"], stored["seqgan"]
+    assert set(stored) == {"reference", "mle", "temperatures"} | {f"{name} | {k}" for name, k in ORACLE_RUNS}
+    mle, cooled = stored["mle"], stored["temperatures"]
     assert mle["epochs"] == seqgan_oracle.EPOCHS
-    assert gan["rounds"] == seqgan_oracle.ROUNDS
     assert {name: mle[name] for name in seqgan_oracle.MLE} == seqgan_oracle.MLE
-    assert {name: gan[name] for name in seqgan_oracle.SEQGAN} == seqgan_oracle.SEQGAN
     assert mle["steps"][-1] == seqgan_oracle.EPOCHS * seqgan_oracle.EPOCH_STEPS
-    assert gan["steps"][-1] == len(gan["reward"]) == seqgan_oracle.ROUNDS
-    for entry in (mle, gan):
-        assert all(
-            len(entry[name]) == len(entry["steps"]) for name in ("oracle_nll", "data_nll", "entropy", "pairs")
-        )
+    assert cooled["temperatures"] == list(seqgan_oracle.TEMPERATURES)
+    for name in ("oracle_nll", "data_nll", "entropy", "pairs"):
+        assert len(mle[name]) == len(mle["steps"])
+        assert len(cooled[name]) == len(cooled["temperatures"])
 
 
-def test_what_the_chapter_says_of_the_oracle_benchmark():
+@pytest.mark.parametrize(("variant", "seed"), ORACLE_RUNS)
+def test_each_adversarial_training_has_its_settings(variant, seed):
+    entry = seqgan_oracle.results()[f"{variant} | {seed}"]
+    settings = seqgan_oracle.SEQGAN | seqgan_oracle.VARIANTS[variant]
+    assert {name: entry[name] for name in settings} == settings
+    assert entry["rounds"] == entry["steps"][-1] == len(entry["reward"]) == seqgan_oracle.ROUNDS
+    assert all(
+        len(entry[name]) == len(entry["steps"]) for name in ("oracle_nll", "data_nll", "entropy", "pairs")
+    )
+    if variant == "one reward for all":
+        assert set(entry["reward"]) == {pytest.approx(seqgan_oracle.ONE_REWARD)}
+        assert "correlation" not in entry
+
+
+def test_what_the_chapter_says_of_maximum_likelihood_under_the_oracle():
     stored = seqgan_oracle.results()
-    mle, gan, reference = (stored[name] for name in ("mle", "seqgan", "reference"))
+    mle, reference = stored["mle"], stored["reference"]
     assert mle["oracle_nll"][-1] <= 9.04, "the published figure of maximum likelihood, of another oracle"
     assert reference["real"] < mle["oracle_nll"][-1] < reference["random"]
     assert mle["data_nll"][-1] > mle["data_nll"][0] + 1, "worse on new sequences"
     assert mle["train_nll"][-1] < mle["data_nll"][-1] - 1.5, "learned by heart"
-    assert abs(gan["oracle_nll"][-1] - mle["oracle_nll"][-1]) < 0.1, "it ends where it began"
-    assert gan["pairs"][-1] < mle["pairs"][-1]
-    assert gan["data_nll"][-1] > mle["data_nll"][-1]
+
+
+@pytest.mark.parametrize("seed", seqgan_oracle.SEEDS)
+def test_what_the_chapter_says_of_seqgan_and_its_controls(seed):
+    stored = seqgan_oracle.results()
+    start, cooled = stored["mle"], stored["temperatures"]
+    gan, baseline, alone = (stored[f"{variant} | {seed}"] for variant in seqgan_oracle.VARIANTS)
+    scores = {"gan": gan, "baseline": baseline, "alone": alone}
+    scores = {name: run["oracle_nll"][-1] - start["oracle_nll"][-1] for name, run in scores.items()}
+    assert scores["gan"] < -0.15, "the drop below its own maximum likelihood"
+    assert scores["alone"] < scores["gan"] < scores["baseline"], "deepest without a discriminator"
+    assert scores["baseline"] > -0.1
+    for run in (gan, baseline, alone):
+        assert run["data_nll"][-1] > start["data_nll"][-1]
+        assert run["entropy"][-1] < start["entropy"][-1]
+    for run in (gan, alone):  # against cooling that costs as much on new data
+        as_cool = np.interp(run["data_nll"][-1], cooled["data_nll"], cooled["oracle_nll"])
+        assert run["oracle_nll"][-1] < as_cool
     assert 0.7 < gan["above_new"] < gan["above_training"]
-    assert abs(gan["correlation"]) < 0.1
+    assert gan["correlation"] < 0
+
+
+def test_a_cooled_model_divides_its_logits():
+    model, features = LSTMModel(6, 8), torch.randn(3, 32, generator=torch.Generator().manual_seed(0))
+    before = model.head(features)
+    torch.testing.assert_close(seqgan_oracle.cooled(model, 0.5).head(features), 2 * before)
+    torch.testing.assert_close(seqgan_oracle.cooled(model, 1.0).head(features), before)
+    assert torch.equal(model.head(features), before), "the model itself stays as it is"
 
 
 def test_the_ends_of_the_scale_are_those_of_the_oracle():
@@ -242,7 +280,9 @@ def test_both_parts_of_the_oracle_benchmark_still_train(tmp_path, monkeypatch):
     monkeypatch.setattr(seqgan_oracle, "N_MEASURED", 50)
     model, history = seqgan_oracle.train_mle(n_steps=2)
     small = {"n_warm_up": 1, "n_fakes": 4, "n_discriminator": 1, "n_rollouts": 1, "batch_size": 4}
-    _, further = seqgan_oracle.train_seqgan(model, 2, measure_every=1, **small)
     assert history.steps("oracle_nll") == [1]
-    assert further.steps("oracle_nll") == [0, 1]
-    assert 0 < further.last("pairs") <= 1
+    for variant in seqgan_oracle.VARIANTS:
+        fewer = {name: size for name, size in small.items() if name not in seqgan_oracle.VARIANTS[variant]}
+        _, further = seqgan_oracle.train_seqgan(model, 2, variant=variant, measure_every=1, **fewer)
+        assert further.steps("oracle_nll") == [0, 1]
+        assert 0 < further.last("pairs") <= 1
