@@ -45,9 +45,8 @@ from course_utils.translation import translate
 
 # %% slideshow={"slide_type": "skip"}
 rng = seed_everything(0)
-pairs = data.outlined_creatures(
-    5_000, generator=rng
-)  # outlines (n, 24, 24), images (n, 3, 24, 24), attributes (n, 7)
+# Each has outlines (n, 24, 24), images (n, 3, 24, 24) and attributes (n, 7).
+pairs = data.outlined_creatures(5_000, generator=rng)
 test = data.outlined_creatures(1_000, generator=rng)
 judge = metrics.judge("creatures")
 
@@ -618,7 +617,7 @@ greys = grey(data.creatures(3_000, generator=rng).images).contiguous()
 # %% slideshow={"slide_type": "fragment"}
 to_grey, to_colour = (translation.ResidualTranslator((3, 24, 24)) for _ in range(2))
 judges = [translation.patch_discriminator((3, 24, 24)) for _ in range(2)]
-settings = {"pool_size": 0, "n_steps": 400, "cycle_weight": 5.0, "generator": rng}
+settings = {"pool_size": 0, "n_steps": 450, "cycle_weight": 5.0, "generator": rng}
 history = translation.fit_cyclegan(
     to_grey, to_colour, *judges, coloured, greys, **settings, **GAME, **SETTINGS
 )

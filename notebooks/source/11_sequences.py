@@ -728,7 +728,7 @@ for variant in ("seqgan", "with a baseline"):
     print(f"  correlation of its logits with the oracle's log p, over drawn ones: {told}")
 
 # %% [markdown] slideshow={"slide_type": "subslide"}
-# SeqGAN does what its paper reports: the score falls below that of its own maximum likelihood, with every seed. And it is more than cooling: where cooling has cost as much on new data, its score is higher.
+# SeqGAN does what its paper reports: the score falls below that of its own maximum likelihood, with every seed. And it is more than cooling: at the same cost on new data, cooling leaves the score higher. (The grey curve and the paths begin with the same model; what lies between their first points is chance, from one set of samples to another.)
 #
 # Now the controls. **With a baseline** the discriminator is trained in the same way, the estimate is less noisy, and nothing is gained. **With one reward for all** there is no discriminator, and the score falls *furthest*. So it is not the taste of the discriminator that lowers the score here. Look at what it tells: it does find drawn sequences less real than true ones, new ones too. Yet *among the drawn ones* its verdict has next to nothing to do with what the oracle finds of them.
 #
@@ -740,7 +740,7 @@ for variant in ("seqgan", "with a baseline"):
 # %% [markdown] slideshow={"slide_type": "subslide"}
 # How low can the score go?
 #
-# > **Predict.** Take, at each step, the token that the oracle finds most probable, and write this one sequence 10,000 times. What is its score? (The oracle's own sequences have the value of the dotted line.)
+# > **Predict.** Take, at each step, the token that the oracle finds most probable, and write this one sequence 10,000 times. What is its score? (The oracle's own sequences have 5.88, the dotted line above.)
 
 # %% slideshow={"slide_type": "fragment"}
 oracle = sequences.LSTMOracle(generator=torch.Generator().manual_seed(0))

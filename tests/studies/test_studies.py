@@ -214,6 +214,7 @@ def test_what_the_chapter_says_of_maximum_likelihood_under_the_oracle():
     stored = seqgan_oracle.results()
     mle, reference = stored["mle"], stored["reference"]
     assert mle["oracle_nll"][-1] <= 9.04, "the published figure of maximum likelihood, of another oracle"
+    assert round(reference["real"], 2) == 5.88
     assert reference["real"] < mle["oracle_nll"][-1] < reference["random"]
     assert mle["data_nll"][-1] > mle["data_nll"][0] + 1, "worse on new sequences"
     assert mle["train_nll"][-1] < mle["data_nll"][-1] - 1.5, "learned by heart"
