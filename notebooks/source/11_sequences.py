@@ -689,7 +689,7 @@ plots.show(
 # %% [markdown] slideshow={"slide_type": "subslide"}
 # From the end of that curve all three trainings start. The next picture shows both directions at once; better is lower, and further to the left. Beside the trainings stands something that needs none: the same model, **cooled**, its logits divided by a temperature below 1, so that it draws what is probable more often still.
 
-# %% slideshow={"slide_type": "fragment"}
+# %% slideshow={"slide_type": "subslide"}
 _, ax = plt.subplots(figsize=(7.4, 4.2))
 ax.plot(cooled["data_nll"], cooled["oracle_nll"], "o-", color="#999999", label="cooled to 0.95, 0.9, ...")
 for (name, each), color, marker in zip(runs.items(), plots.COLORS[:3], "s^D", strict=True):
@@ -718,7 +718,7 @@ for name, run in ends:
 real = reference["real"]
 print(f"{'the oracle itself':20} {real:16.2f} {real:19.2f} {real:9.2f} {reference['pairs_real']:16.3f}")
 
-# %% slideshow={"slide_type": "fragment"}
+# %% slideshow={"slide_type": "subslide"}
 for variant in ("seqgan", "with a baseline"):
     print(f"the discriminator of “{variant}”, three seeds")
     for name, key in (("trained on", "above_training"), ("new", "above_new")):
