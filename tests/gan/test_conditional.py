@@ -35,15 +35,19 @@ def seeded(seed=0):
 
 REAL = 2 + torch.randn(12, 2, generator=seeded(7), dtype=torch.float64)
 LABELS = torch.arange(12) % 3
+ATTRIBUTES = torch.stack([LABELS, torch.arange(12) // 2 % 2], 1)  # (12, 2)
 
 
-def players(kind="concat"):
+def players(kind="concat", n_values=(3,)):
     """(generator, discriminator) of points (n, 2) in float64, three labels; each with a gradient left over."""
-    generator = ConditionalGenerator(mlp([2 + 3, 6, 2], activation=nn.Tanh), 2, OneHot((3,)))
+    one_hot = OneHot(n_values)
+    generator = ConditionalGenerator(mlp([2 + one_hot.dim, 6, 2], activation=nn.Tanh), 2, one_hot)
     discriminator = {
-        "concat": lambda: ConcatDiscriminator(mlp([2 + 3, 6, 1], activation=nn.Tanh), OneHot((3,))),
-        "embedding": lambda: ConcatDiscriminator(mlp([2 + 4, 6, 1], activation=nn.Tanh), Embedding((3,), 4)),
-        "projection": lambda: ProjectionDiscriminator(mlp([2, 6, 5], activation=nn.Tanh), 5, OneHot((3,))),
+        "concat": lambda: ConcatDiscriminator(mlp([2 + one_hot.dim, 6, 1], activation=nn.Tanh), one_hot),
+        "embedding": lambda: ConcatDiscriminator(
+            mlp([2 + 4, 6, 1], activation=nn.Tanh), Embedding(n_values, 4)
+        ),
+        "projection": lambda: ProjectionDiscriminator(mlp([2, 6, 5], activation=nn.Tanh), 5, one_hot),
     }[kind]()
     for player in (generator, discriminator):
         player.double()
@@ -88,6 +92,34 @@ def test_the_logit_depends_on_the_condition_and_rows_do_not_mix(kind):
         torch.testing.assert_close(discriminator(x[None], label[None])[0], logit)
         others = discriminator(x.expand(3, 2), torch.arange(3))
         assert len(others.unique()) == 3
+
+
+def joined_by_hand(player, x, numbers):
+    return player.network(torch.cat([x, numbers], 1))
+
+
+def projected_by_hand(player, x, numbers):
+    features = player.features(x)
+    return player.output(features) + ((numbers @ player.projection.weight.T) * features).sum(1, keepdim=True)
+
+
+@pytest.mark.parametrize(
+    ("player", "by_hand"),
+    [
+        (lambda condition: ConditionalGenerator(mlp([2 + 4, 6, 2]), 2, condition), joined_by_hand),
+        (lambda condition: ConcatDiscriminator(mlp([2 + 4, 6, 1]), condition), joined_by_hand),
+        (lambda condition: ProjectionDiscriminator(mlp([2, 6, 5]), 5, condition), projected_by_hand),
+    ],
+)
+def test_a_learned_condition_is_read_as_it_is_and_learns_with_its_player(player, by_hand):
+    condition = Embedding((3,), 4)
+    player = player(condition).double()
+    table = condition.tables[0].weight
+    found, expected = player(REAL, LABELS), by_hand(player, REAL, table[LABELS])
+    torch.testing.assert_close(found, expected)
+    gradients = [torch.autograd.grad(value.square().sum(), table)[0] for value in (found, expected)]
+    assert gradients[1].abs().min() > 0
+    torch.testing.assert_close(*gradients)
 
 
 def test_in_an_image_the_condition_is_further_channels_that_are_the_same_everywhere():
@@ -162,6 +194,51 @@ def test_the_discriminators_step_is_gradient_descent_on_its_loss(kind, mismatche
 
 
 @pytest.mark.parametrize("kind", KINDS)
+def test_a_row_of_attributes_is_wrong_if_one_of_them_is(kind):
+    generator, discriminator = players(kind, (3, 2))
+    wrong = ATTRIBUTES.clone()
+    wrong[1, 0], wrong[4, 1] = 2, 1  # one attribute of two rows differs
+    wrong[7] = torch.tensor([0, 0])  # and both of a third
+    differs = [1, 4, 7]
+    fake = generator(torch.randn(12, 2, generator=seeded(), dtype=torch.float64), ATTRIBUTES)
+    fakes = [discriminator(fake, ATTRIBUTES), discriminator(REAL[differs], wrong[differs])]
+    expected = LOSSES["hinge"].discriminator(discriminator(REAL, ATTRIBUTES), torch.cat(fakes))
+    value = discriminator_step(
+        discriminator,
+        generator,
+        torch.optim.SGD(discriminator.parameters(), lr=0.1),
+        REAL,
+        loss=LOSSES["hinge"],
+        conditions=ATTRIBUTES,
+        mismatched=wrong,
+        generator=seeded(),
+    )
+    torch.testing.assert_close(value, expected.detach())
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_wrong_pairs_that_are_all_right_change_nothing(kind):
+    generator, discriminator = players(kind)
+    told = [copy.deepcopy(discriminator) for _ in range(2)]
+    values = [
+        discriminator_step(
+            player,
+            generator,
+            torch.optim.SGD(player.parameters(), lr=0.1),
+            REAL,
+            conditions=LABELS,
+            mismatched=mismatched,
+            generator=seeded(),
+        )
+        for player, mismatched in zip(told, (None, LABELS.clone()), strict=True)
+    ]
+    torch.testing.assert_close(*values)
+    for weight, other in zip(*(player.parameters() for player in told), strict=True):
+        torch.testing.assert_close(weight, other)
+    assert not same(told[0].parameters(), discriminator.parameters())
+
+
+@pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("name", ["non_saturating", "relativistic"])
 def test_the_generators_step_is_gradient_descent_on_its_loss(kind, name):
     generator, discriminator = players(kind)
@@ -189,13 +266,14 @@ def test_the_generators_step_is_gradient_descent_on_its_loss(kind, name):
 
 
 @pytest.mark.parametrize("mismatched", [False, True])
-def test_the_training_is_the_loop_by_hand(mismatched):
-    real, labels = REAL.float(), LABELS
-    trained = [player.float() for player in players()]
+@pytest.mark.parametrize(("conditions", "n_values"), [(LABELS, (3,)), (ATTRIBUTES, (3, 2))])
+def test_the_training_is_the_loop_by_hand(mismatched, conditions, n_values):
+    real = REAL.float()
+    trained = [player.float() for player in players(n_values=n_values)]
     fit_gan(
         *trained,
         real,
-        conditions=labels,
+        conditions=conditions,
         mismatched=mismatched,
         n_steps=5,
         batch_size=4,
@@ -205,10 +283,10 @@ def test_the_training_is_the_loop_by_hand(mismatched):
         generator=seeded(),
     )
     torch.manual_seed(0)
-    g, d = (player.float() for player in players())
+    g, d = (player.float() for player in players(n_values=n_values))
     optimizers = [torch.optim.Adam(p.parameters(), lr=1e-2, betas=(0.1, 0.9), fused=True) for p in (g, d)]
     random = seeded()
-    batches = training.batches((real, labels), 4, generator=random)
+    batches = training.batches((real, conditions), 4, generator=random)
     for _ in range(5):
         x, c = next(batches)
         discriminator_step(
@@ -267,9 +345,12 @@ def test_samples_are_made_in_evaluation_mode_and_leave_the_mode_as_it_was():
     labels = torch.arange(3).repeat(100)
     made = generator.sample(labels, generator=seeded())
     assert generator.training
+    assert not made.requires_grad
     assert same(before, list(generator.buffers()))
     z = generator.draw_z(300, generator=seeded())
     torch.testing.assert_close(made, generator.eval()(z, labels))
+    generator.sample(labels, generator=seeded())
+    assert not generator.training
 
 
 @pytest.mark.parametrize(

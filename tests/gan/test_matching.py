@@ -6,7 +6,8 @@ import pytest
 import torch
 from torch import nn
 
-from course_utils.conditions import OneHot
+from course_utils import training
+from course_utils.conditions import Embedding, OneHot
 from course_utils.gan import ConcatDiscriminator, ProjectionDiscriminator, fit_matching, matching_loss
 from course_utils.networks import mlp
 
@@ -55,6 +56,42 @@ def test_it_learns_the_log_ratio_that_is_best():
     contrast = (scores[0, 0] - scores[0, 1] - scores[1, 0] + scores[1, 1]) / 2
     assert float(contrast) == pytest.approx(math.log(4), abs=0.15)
     assert history["loss"][-1] < history["loss"][0]
+
+
+def test_the_training_is_the_loop_by_hand():
+    x, labels = torch.randn(20, 2, generator=seeded(1)), torch.randint(3, (20,), generator=seeded(2))
+
+    def player():
+        torch.manual_seed(0)
+        return ProjectionDiscriminator(mlp([2, 6, 4]), 4, Embedding((3,), 5))
+
+    trained, d = player(), player()
+    with training.threads(1):
+        history = fit_matching(
+            trained, x, labels, n_steps=7, batch_size=6, learning_rate=0.05, generator=seeded()
+        )
+        optimizer = torch.optim.Adam(d.parameters())
+        batches = training.batches((x, labels), 6, generator=seeded())
+        losses, accuracies = [], []
+        for step in range(7):
+            optimizer.param_groups[0]["lr"] = 0.05 * (1 + math.cos(math.pi * step / 7)) / 2
+            batch, c = next(batches)
+            scores = d.pair_scores(batch, c)
+            loss = matching_loss(scores)
+            optimizer.zero_grad()
+            loss.backward()
+            optimizer.step()
+            losses.append(loss.item())
+            right = [max(range(6), key=row.__getitem__) == i for i, row in enumerate(scores.tolist())]
+            accuracies.append(sum(right) / 6)
+    assert history["loss"] == losses
+    assert history["accuracy"] == pytest.approx(accuracies)
+    for weight, expected, first in zip(
+        trained.parameters(), d.parameters(), player().parameters(), strict=True
+    ):
+        assert torch.equal(weight, expected)
+        unconditional = any(weight is own for own in trained.output.parameters())
+        assert torch.equal(weight, first) == unconditional, "all is trained but ψ"
 
 
 def test_what_does_not_fit_is_named():
