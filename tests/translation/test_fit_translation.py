@@ -239,6 +239,17 @@ def test_the_translators_end_with_their_averages_which_are_measured(kind):
     assert same(state(last[n:]), state(players[n:])), "the average changes nothing in the game"
     quiet, _ = trained(kind, measure=measure)
     assert same(state(quiet), state(last)), "measuring changes nothing"
+    assert all(player.training for player in quiet)
+
+
+@both_kinds
+@pytest.mark.parametrize("training_mode", [True, False])
+def test_every_network_keeps_its_mode(kind, training_mode):
+    fit, make, images = KINDS[kind]
+    players = [player.train(training_mode) for player in make()]
+    settings = {"n_steps": 2, "batch_size": 4, "generator": seeded()}
+    fit(*players, *images, measure=lambda *translators: {"half": 0.5}, **settings)
+    assert [player.training for player in players] == [training_mode] * len(players)
 
 
 @both_kinds
@@ -306,6 +317,9 @@ def test_bad_input_is_named():
         (lambda: pix2pix(batch_size=41), ValueError, "size must be at most the number of examples, 40"),
         (lambda: pix2pix(loss="l2"), ValueError, "loss must be one of 'minimax'"),
         (lambda: pix2pix(learning_rate=0), ValueError, "learning_rate must be greater than 0"),
+        (lambda: pix2pix(discriminator_learning_rate=0), ValueError, "discriminator_learning_rate must be"),
+        (lambda: pix2pix(decay_from=-1), ValueError, "decay_from must be at least 0, got -1"),
+        (lambda: pix2pix(measure_every=0), ValueError, "measure_every must be at least 1"),
         (lambda: pix2pix(record_every=0), ValueError, "record_every must be at least 1"),
         (
             lambda: fit_pix2pix(pix2pix_players()[0], None, SOURCE, TARGET, n_steps=1),
@@ -323,6 +337,12 @@ def test_bad_input_is_named():
         (lambda: cyclegan(identity_weight=-1), ValueError, "identity_weight must be at least 0"),
         (lambda: cyclegan(pool_size=-1), ValueError, "size must be at least 0"),
         (lambda: cyclegan(discriminator_learning_rate=0), ValueError, "discriminator_learning_rate must be"),
+        (lambda: cyclegan(a=A * math.nan), ValueError, "images_a contains NaN"),
+        (lambda: cyclegan(b=B.int()), TypeError, "images_b must hold floating-point numbers"),
+        (lambda: cyclegan(loss="l2"), ValueError, "loss must be one of 'minimax'"),
+        (lambda: cyclegan(learning_rate=0), ValueError, "learning_rate must be greater than 0"),
+        (lambda: cyclegan(decay_from=-1), ValueError, "decay_from must be at least 0, got -1"),
+        (lambda: cyclegan(record_every=0), ValueError, "record_every must be at least 1"),
         (lambda: cyclegan(measure_every=0), ValueError, "measure_every must be at least 1"),
         (lambda: cyclegan(a=A[:3]), ValueError, "size must be at most the number of examples, 3"),
     ):

@@ -64,6 +64,19 @@ def test_what_comes_out_is_a_copy_without_a_graph():
     assert torch.equal(torch.stack(pool.state_dict()["kept"]), numbered(0, 2))
 
 
+def test_what_is_kept_does_not_change_with_what_came_or_with_a_state():
+    pool = ImagePool(2, generator=seeded())
+    for start in range(0, 40, 2):  # the first two fill it, later ones replace
+        images = numbered(start, start + 2)
+        pool.exchange(images)
+        kept = torch.stack(pool.state_dict()["kept"])
+        images.fill_(-1)
+        for image in pool.state_dict()["kept"]:
+            image.fill_(-1)
+        assert torch.equal(torch.stack(pool.state_dict()["kept"]), kept)
+    assert kept.min() > 1, "all of the first were replaced"
+
+
 def test_all_that_is_random_comes_from_the_generator():
     def run(seed):
         torch.rand(1)
@@ -100,3 +113,5 @@ def test_bad_input_is_named():
         ImagePool(5).load_state_dict(pool.state_dict())
     with pytest.raises(ValueError, match="a pool must have a generator if and only if"):
         ImagePool(4, generator=seeded()).load_state_dict(pool.state_dict())
+    with pytest.raises(ValueError, match="a pool must have a generator if and only if"):
+        pool.load_state_dict(ImagePool(4, generator=seeded()).state_dict())

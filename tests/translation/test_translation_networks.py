@@ -57,12 +57,23 @@ def test_the_receptive_field_of_single_layers():
         receptive_field(nn.Sequential(nn.Conv2d(1, 1, 3), nn.Linear(2, 2)))
     with pytest.raises(ValueError, match=r"square convolutions.*got Conv2d"):
         receptive_field(nn.Sequential(nn.Conv2d(1, 1, (3, 1))))
+    with pytest.raises(ValueError, match=r"square convolutions.*got Conv2d"):
+        receptive_field(nn.Sequential(nn.Conv2d(1, 1, 3, stride=(2, 1))))
 
 
 @pytest.mark.parametrize("image_shape", [(24, 24), (3, 24, 32), (4, 24, 24)])
 def test_a_verdict_for_each_patch(image_shape):
     logits = patch_discriminator(image_shape, width=4)(torch.rand(5, *image_shape))
     assert logits.shape == (5, 1, image_shape[-2] // 4, image_shape[-1] // 4)
+
+
+def test_a_patch_discriminator_by_hand():
+    network = patch_discriminator((3, 8, 8), width=2)
+    first, second, last = (layer for layer in network if isinstance(layer, nn.Conv2d))
+    assert (first.out_channels, second.out_channels) == (2, 4)
+    x = torch.rand(5, 3, 8, 8)
+    unshuffle, leaky = nn.functional.pixel_unshuffle, nn.LeakyReLU(0.2)
+    torch.testing.assert_close(network(x), last(leaky(second(unshuffle(leaky(first(unshuffle(x, 2))), 2)))))
 
 
 @pytest.mark.parametrize("depth", [1, 2, 3])
@@ -91,15 +102,21 @@ def test_every_resolution_of_a_unet_reaches_the_output():
     assert (first - second).abs().max() > 1e-3
 
 
+def normalised(x):
+    """What an untrained batch norm makes of a batch, (batch, channels, height, width)."""
+    mean, variance = x.mean((0, 2, 3), keepdim=True), x.var((0, 2, 3), unbiased=False, keepdim=True)
+    return (x - mean) / (variance + 1e-5).sqrt()
+
+
 def test_a_unet_by_hand():
     """Depth 2, written out."""
     network = UNet((8, 8), (3, 8, 8), width=2, depth=2)
     x = torch.rand(3, 8, 8)[:, None]
     shuffle, unshuffle, leaky = nn.functional.pixel_shuffle, nn.functional.pixel_unshuffle, nn.LeakyReLU(0.2)
-    top = leaky(network.down[0][2](network.down[0][1](unshuffle(x, 2))))
-    bottom = leaky(network.down[1][2](network.down[1][1](unshuffle(top, 2))))
-    middle = torch.cat([leaky(shuffle(network.up[0][1](network.up[0][0](bottom)), 2)), top], 1)
-    fine = torch.cat([leaky(shuffle(network.up[1][1](network.up[1][0](middle)), 2)), x], 1)
+    top = leaky(normalised(network.down[0][1](unshuffle(x, 2))))
+    bottom = leaky(normalised(network.down[1][1](unshuffle(top, 2))))
+    middle = torch.cat([leaky(shuffle(normalised(network.up[0][0](bottom)), 2)), top], 1)
+    fine = torch.cat([leaky(shuffle(normalised(network.up[1][0](middle)), 2)), x], 1)
     torch.testing.assert_close(network(x[:, 0]), torch.sigmoid(network.output[0](fine)))
 
 
@@ -112,6 +129,22 @@ def test_an_untrained_residual_translator_changes_nothing(image_shape):
     made.sum().backward()
     last = network.change[-2]
     assert last.weight.grad.abs().sum() > 0, "and yet it can learn"
+
+
+@pytest.mark.parametrize("n_blocks", [1, 3])
+def test_a_residual_translator_by_hand(n_blocks):
+    network = ResidualTranslator((8, 8), width=3, n_blocks=n_blocks)
+    convolutions = [layer for layer in network.modules() if isinstance(layer, nn.Conv2d)]
+    first, *between, last = convolutions
+    assert len(between) == 2 * n_blocks
+    nn.init.normal_(last.weight)
+    images = torch.rand(5, 8, 8)
+    x = torch.relu(first(nn.functional.pixel_unshuffle(images[:, None], 2)))
+    for one, two in zip(between[::2], between[1::2], strict=True):
+        x = torch.relu(x + two(torch.relu(one(x))))
+    change = nn.functional.pixel_shuffle(last(x), 2)[:, 0]
+    assert change.abs().mean() > 0.1
+    torch.testing.assert_close(network(images), images + change)
 
 
 def test_translate_is_in_bounds_and_leaves_the_network_as_it_was():
@@ -136,9 +169,9 @@ def test_joined():
     assert torch.equal(both[:, 0], grey)
     assert torch.equal(both[:, 1:], colour)
     assert joined(grey).shape == (5, 1, 8, 6)
-    for other in (torch.rand(4, 3, 8, 6), torch.rand(5, 3, 6, 8), torch.rand(5, 8)):
+    for shape in ((4, 3, 8, 6), (5, 3, 9, 6), (5, 3, 8, 7), (5, 8)):
         with pytest.raises(ValueError, match="images must be equally many, and of equal height and width"):
-            joined(grey, other)
+            joined(grey, torch.rand(shape))
 
 
 def test_bad_input_is_named():
@@ -146,8 +179,12 @@ def test_bad_input_is_named():
         UNet((24, 24), (3, 32, 32))
     with pytest.raises(ValueError, match=r"source_shape must be .* divisible by 8, got \(28, 28\)"):
         UNet((28, 28), (3, 28, 28))
+    with pytest.raises(ValueError, match=r"target_shape must be .* divisible by 8, got \(3, 28, 28\)"):
+        UNet((24, 24), (3, 28, 28))
     with pytest.raises(ValueError, match=r"image_shape must be .* divisible by 2, got \(3, 25, 24\)"):
         ResidualTranslator((3, 25, 24))
+    with pytest.raises(ValueError, match=r"image_shape must be .* divisible by 2, got \(3, 24, 25\)"):
+        ResidualTranslator((3, 24, 25))
     with pytest.raises(ValueError, match=r"image_shape must be .* divisible by 4, got \(26, 26\)"):
         patch_discriminator((26, 26))
     with pytest.raises(ValueError, match="depth must be at least 1, got 0"):

@@ -120,9 +120,13 @@ def test_the_step_of_pix2pix(name):
 
 
 def test_pix2pix_with_one_term_switched_off():
-    for weights, name in (((1.0, 0.0), "l1_loss"), ((0.0, 1.0), "adversarial_loss")):
-        (translator,), (discriminator,) = translators(1), discriminators(6, 1)
-        opponent = discriminator if weights[1] else None
+    (discriminator,) = discriminators(6, 1)
+    for weights, opponent, name in (
+        ((1.0, 0.0), None, "l1_loss"),
+        ((1.0, 0.0), discriminator, "l1_loss"),
+        ((0.0, 1.0), discriminator, "adversarial_loss"),
+    ):
+        (translator,) = translators(1)
         _, losses = pix2pix_step(
             translator, opponent, sgd(translator), A, B, l1_weight=weights[0], adversarial_weight=weights[1]
         )
