@@ -125,7 +125,39 @@ def test_right_answers_in_other_words_pass(exercise, answer):
             lambda a, a_back, b, b_back: nn.MSELoss()(a, a_back) + nn.MSELoss()(b, b_back),
             "squared",
         ),
+        (
+            ch08.pix2pix_loss,
+            lambda logits, made, target, weight: (
+                torch.log(1 - torch.sigmoid(logits)).mean() + weight * nn.L1Loss()(made, target)
+            ),
+            "minimax loss",
+        ),
+        (
+            ch08.pix2pix_loss,
+            lambda logits, made, target, weight: (
+                nn.BCEWithLogitsLoss()(logits, torch.ones_like(logits))
+                + weight * nn.L1Loss(reduction="sum")(made, target) / len(made)
+            ),
+            "added up over pixels",
+        ),
+        (
+            ch08.pix2pix_loss,
+            lambda logits, made, target, weight: loss_of_the_papers_code(
+                logits.mean((1, 2, 3)), made, target, weight
+            ),
+            "averaged before the loss",
+        ),
+        (ch08.seen_pair, lambda outlines, pictures: translation.joined(pictures, outlines), "not the last"),
+        (ch08.cycle_loss, lambda a, a_back, b, b_back: functional.l1_loss(a_back, a), "Only images of A"),
+        (
+            ch08.cycle_loss,
+            lambda a, a_back, b, b_back: translation.cycle_loss(a, a_back, b, b_back) / 2,
+            "mean of the two domains",
+        ),
         (ch08.quantised, lambda x, n: torch.round(x * n) / n, r"n_levels \+ 1 levels"),
+        (ch08.quantised, lambda x, n: (x * (n - 1)).int() / (n - 1), "always rounds down"),
+        (ch08.quantised, lambda x, n: torch.round(x * (n - 1)).long(), "numbers of the levels"),
+        (ch08.quantised, lambda x, n: np.round(x.numpy(), 1), "one decimal"),
     ],
 )
 def test_mistakes_in_other_words_are_named(exercise, mistake, message):
@@ -133,4 +165,5 @@ def test_mistakes_in_other_words_are_named(exercise, mistake, message):
 
 
 def test_a_wrong_shape_is_said():
-    assert "shape" in said(ch08.seen_pair, lambda outlines, pictures: torch.zeros(1, 4, 2, 2)).lower()
+    message = said(ch08.seen_pair, lambda outlines, pictures: torch.zeros(1, 4, 2, 2))
+    assert "the result has shape (1, 4, 2, 2), expected (2, 4, 4, 4)" in message

@@ -76,6 +76,22 @@ def test_right_in_other_words(exercise, function):
     assert result.status == "passed", result
 
 
+def with_a_wrong_part(exercise, place):
+    """The reference, but that one part of its answer is 1 too large."""
+    return lambda *case: tuple(value + (i == place) for i, value in enumerate(exercise.reference(*case)))
+
+
+def with_a_wrong_gradient(exercise, place):
+    """The reference, but that one input, whose value stays, gets five times its gradient."""
+
+    def answer(*case):
+        inputs = list(case)
+        inputs[place] = 5 * inputs[place] - 4 * inputs[place].detach()
+        return exercise.reference(*inputs)
+
+    return answer
+
+
 @pytest.mark.parametrize(
     ("exercise", "function", "words"),
     [
@@ -101,3 +117,16 @@ def test_mistakes_as_code_writes_them(exercise, function, words):
     result = exercise.check(function)
     assert result.status == "failed"
     assert words in result.message
+
+
+@pytest.mark.parametrize(
+    ("exercise", "wrong", "place", "name"),
+    [
+        (ch10.straight, with_a_wrong_gradient, 0, "gradient_of_z"),
+        (ch10.vq_terms, with_a_wrong_gradient, 1, "gradient_of_e"),
+        (ch10.moved_codes, with_a_wrong_part, 1, "sums"),
+        (ch10.code_bits, with_a_wrong_part, 1, "with_prior"),
+    ],
+)
+def test_a_wrong_part_is_called_by_its_name(exercise, wrong, place, name):
+    assert f"`{name}`" in exercise.check(wrong(exercise, place)).message
