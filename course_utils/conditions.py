@@ -131,6 +131,8 @@ class WordGRU(Condition):
     def forward(self, conditions: Tensor) -> Tensor:
         """(batch, dim) for the words of captions (batch, n_words), 0 for padding."""
         words = _words(conditions, self.words.num_embeddings)
+        if not len(words):
+            return self.words.weight.new_zeros(0, self.dim)
         lengths = (words != 0).sum(1)  # (batch,)
         states, _ = self.gru(self.words(words[:, : int(lengths.max())]))  # (batch, longest, dim)
         return states[torch.arange(len(words), device=words.device), lengths - 1]

@@ -78,7 +78,7 @@ def test_rows_do_not_mix(condition):
         torch.testing.assert_close(condition(row[None])[0], result)
 
 
-@pytest.mark.parametrize("condition", [OneHot((6, 6)), Embedding((6, 6), 4), BagOfWords(6, 4)])
+@pytest.mark.parametrize("condition", [OneHot((6, 6)), Embedding((6, 6), 4), BagOfWords(6, 4), WordGRU(6, 4)])
 def test_no_rows_give_no_rows(condition):
     assert condition(torch.zeros(0, 2, dtype=torch.int64)).shape == (0, condition.dim)
 

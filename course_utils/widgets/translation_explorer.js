@@ -52,6 +52,7 @@ class Explorer {
   }
 
   close() {
+    this.tell();
     cancelAnimationFrame(this.frame);
     for (const name of ["outline", "example"]) this.model.off(`change:${name}`, this.listener);
   }
@@ -119,11 +120,17 @@ class Explorer {
     return { outline, example: fits ? example : -1, pictures: [] };
   }
 
-  /** Set the traits, here and in Python. */
+  /** Set the traits, here at once, and in Python after the frame that shows it: telling takes longer than drawing. */
   put(outline, example = -1) {
     const [height, width] = this.source;
     this.model.set({ outline: Array.from({ length: height }, (_, row) => outline.slice(row * width, (row + 1) * width)), example });
-    this.model.save_changes();
+    this.isUntold = true;
+    this.redraw();
+  }
+
+  tell() {
+    if (this.isUntold) this.model.save_changes();
+    this.isUntold = false;
   }
 
   /** The traits were set: here, in another view, or in Python. */
@@ -217,6 +224,7 @@ class Explorer {
     const isDone = this.translate(shown, this.networks.length) && this.compare(shown);
     this.results.forEach(({ canvas }, k) => this.show(canvas, shown.pictures[k]));
     this.describe(shown);
+    if (this.isUntold) setTimeout(() => this.tell());
     delete this.root.dataset.waiting;
     if (!isDone) this.redraw();
   }

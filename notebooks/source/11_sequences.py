@@ -697,9 +697,7 @@ for (name, each), color, marker in zip(runs.items(), plots.COLORS[:3], "s^D", st
         x, y = ([mle[key][-1], *run[key]] for key in ("data_nll", "oracle_nll"))
         ax.plot(x, y, "-", color=color, lw=1.2)
         ax.plot(x[-1], y[-1], marker, color=color, label=name if run is each[0] else None)
-ax.set(
-    xlabel="NLL of new data under the model", ylabel="NLL under the oracle", xlim=(8.98, 9.5), ylim=(8.1, 9)
-)
+ax.set(xlim=(8.98, 9.5), ylim=(8.1, 9), xlabel="NLL of new data", ylabel="NLL under the oracle")
 ax.legend(fontsize=9)
 plots.show(
     ax,
