@@ -212,6 +212,10 @@ def test_everything_is_done_by_keys(show, notebook):
     keyboard.press("p")
     assert in_python(notebook, "widget.brush") == 0
     view(page).locator(CANVAS).focus()
+    keyboard.press("ArrowUp")
+    keyboard.press("p")
+    assert in_python(notebook, "widget.brush") == 2
+    view(page).locator(CANVAS).focus()
     keyboard.press("Control+z")
     assert (follows(page, notebook, "colours") == 0).all()
     assert page.locator(".jp-Cell").count() == cells, "the Lab took none of the keys"
