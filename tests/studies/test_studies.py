@@ -238,6 +238,9 @@ def test_what_the_chapter_says_of_seqgan_and_its_controls(seed):
         assert run["oracle_nll"][-1] < as_cool
     assert 0.7 < gan["above_new"] < gan["above_training"]
     assert gan["correlation"] < 0
+    assert sum(gan["reward"][:10]) / 10 == pytest.approx(seqgan_oracle.ONE_REWARD, abs=0.05), (
+        "as the control has it"
+    )
 
 
 def test_a_cooled_model_divides_its_logits():
