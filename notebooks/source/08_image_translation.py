@@ -501,20 +501,23 @@ ch08.without_the_cycle
 ch08.without_the_cycle.answer(...)
 
 # %% [markdown] slideshow={"slide_type": "subslide"}
-# Our translator is $x + f(x)$, and the last layer of $f$ starts at 0. So training begins with the identity, whose cycle loss is 0, and $f$ only has to learn what must be different. That should help; the cycle loss alone does not ask for it (question `zero_cycle`).
+# Our translator is $x + f(x)$, and the last layer of $f$ starts at 0. So training begins with the identity, whose cycle loss is 0, and $f$ only has to learn what must be different (here it has one *residual block*: two convolutions whose output is added to what came in). That should help; the cycle loss alone does not ask for it (question `zero_cycle`).
 #
 # > **Predict.** First with the cycle (weight 5), then the same without (weight 0). Does the time of day change in both? What happens to body, eyes and horns?
 
 # %% slideshow={"slide_type": "fragment"}
 
 
-def day_and_night(cycle_weight, n_steps=700):
+TWO_RATES = {**GAME, "discriminator_learning_rate": 2e-3}  # D learns twice as fast as G and F
+
+
+def day_and_night(cycle_weight, n_steps=640, seed=0):
     """The translators to the night and to the day."""
-    rng = seed_everything(0)
-    pair = [translation.ResidualTranslator((3, 24, 24)) for _ in range(2)]
+    rng = seed_everything(seed)
+    pair = [translation.ResidualTranslator((3, 24, 24), n_blocks=1) for _ in range(2)]
     judges = [translation.patch_discriminator((3, 24, 24)) for _ in range(2)]
     settings = {"pool_size": 0, "n_steps": n_steps, "cycle_weight": cycle_weight, "generator": rng}
-    translation.fit_cyclegan(*pair, *judges, days, nights, **settings, **GAME, **SETTINGS)
+    translation.fit_cyclegan(*pair, *judges, days, nights, **settings, **TWO_RATES, **SETTINGS)
     return pair
 
 
@@ -542,17 +545,17 @@ for to_night, to_day in (with_cycle, without_cycle):
 names = ["day", "night, with", "and back", "night, without", "and back"]
 plots.show(
     plots.plot_images(torch.cat([new_days.images[:12], *rows]), n_columns=12, row_labels=names),
-    alt="Five rows of twelve creatures: by day; with the cycle, the same creatures at night, most with a dark red cloud, "
-    "and back by day, hardly changed; without the cycle, night pictures with smeared eyes and faded patterns, and "
-    "on the way back pale pictures with speckled suns.",
+    alt="Five rows of twelve creatures: by day; with the cycle, the same creatures at night, with a bright moon and a dark "
+    "reddish trace of the cloud, and back by day, a little faded; without the cycle, night pictures with hardly a moon "
+    "and weak patterns, and on the way back pale, speckled pictures with pale suns.",
 )
 
 # %% [markdown] slideshow={"slide_type": "subslide"}
 # - The time of day changes in practically all test pictures, as far as the judge can tell, with the cycle and without. That is all that the discriminators ask for.
-# - **With** the cycle every other attribute is kept in more than 90 %. **Without** it, patterns are lost: the judge sees the right one in about three of five on the way to the night. Body and eyes suffer too, and what comes back is not the picture that went.
+# - **With** the cycle every other attribute is kept in more than 90 %. **Without** it, patterns are lost: the judge sees the right one in about five of eight on the way to the night. What comes back is not the picture that went: look at the suns, and at the speckles.
 # - Why is it not worse? Probably because $x + f(x)$ starts at the identity, and the discriminators ask for no change but the time of day. We have not measured that: it would take a translator that starts elsewhere.
 #
-# This is one seed, too, and a short training. Sun and moon are where they should be, since both hang in the same places of our pictures. In most of the nights you can see the cloud, dark red, where a real night has none. It can be of use to $F$, which has to paint it again (section 8.5).
+# This is a short training. How far does it depend on the seed? With `day_and_night(5.0, seed=1)` and `seed=2` the attribute that is kept worst is kept in 93.7 and 91.5 %; with a cycle weight of 0, in 67.5 and 77.9 % (here: 92.5 and 62.5 %). Sun and moon are where they should be, since both hang in the same places of our pictures. In most of the nights you can see a dark reddish trace of the cloud, where a real night has none. It can be of use to $F$, which has to paint it again (section 8.5).
 
 # %% [markdown] slideshow={"slide_type": "skip"}
 # ### Exercise 8.5
@@ -705,10 +708,10 @@ for pattern, folder in folders.items():
 # NBVAL_CHECK_OUTPUT
 SIZE = 32  # a multiple of 4; larger pictures take longer
 a, b = (data.load_image_folder(folder, SIZE).images for folder in folders.values())
-there, back = (translation.ResidualTranslator((3, SIZE, SIZE)) for _ in range(2))
+there, back = (translation.ResidualTranslator((3, SIZE, SIZE), n_blocks=1) for _ in range(2))
 judges = [translation.patch_discriminator((3, SIZE, SIZE)) for _ in range(2)]
 history = translation.fit_cyclegan(
-    there, back, *judges, a, b, n_steps=20, cycle_weight=5.0, pool_size=0, generator=rng, **GAME, **SETTINGS
+    there, back, *judges, a, b, n_steps=20, cycle_weight=5.0, pool_size=0, generator=rng, **TWO_RATES, **SETTINGS
 )
 print("read", tuple(a.shape), "and", tuple(b.shape))
 moved = translation.absolute_error(translate(there, a), a)
