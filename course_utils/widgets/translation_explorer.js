@@ -31,6 +31,8 @@ const STYLE = SHEET_STYLE + `
 }
 `;
 
+const LAST = new WeakMap(); // by the networks of a widget: its last outline, whose translations all views share
+
 const bytesOf = (view) => new Uint8Array(view.buffer, view.byteOffset, view.byteLength);
 const equal = (a, b) => a.every((value, i) => value === b[i]);
 
@@ -117,7 +119,10 @@ class Explorer {
   stated() {
     const outline = this.model.get("outline").flat(), example = this.model.get("example");
     const fits = example >= 0 && equal(outline, this.exampleAt(example));
-    return { outline, example: fits ? example : -1, pictures: [] };
+    const last = LAST.get(this.model.get("_networks"));
+    const pictures = last && equal(outline, last.outline) ? last.pictures : [];
+    LAST.set(this.model.get("_networks"), { outline, pictures });
+    return { outline, example: fits ? example : -1, pictures };
   }
 
   /** Set the traits, here at once, and in Python after the frame that shows it: telling takes longer than drawing. */
@@ -145,7 +150,6 @@ class Explorer {
     } else {
       this.past.push(this.now);
       if (this.past.length > REMEMBERED) this.past.shift();
-      if (this.drawn && equal(stated.outline, this.drawn.outline)) stated.pictures = this.drawn.pictures;
       this.now = stated;
     }
     this.redraw();
@@ -201,7 +205,7 @@ class Explorer {
     if (!stroke) return;
     this.stroke = null;
     if (equal(stroke.outline, this.now.outline)) return this.redraw(); // the eraser met no ink
-    this.drawn = stroke;
+    LAST.set(this.model.get("_networks"), stroke);
     this.put(stroke.outline);
   }
 

@@ -401,6 +401,29 @@ def test_narrow_columns_and_the_dark_theme(show, notebook):
     notebook.change_theme("Light")
 
 
+def test_nothing_is_translated_twice(show):
+    """Both views have the same pictures after an example; and after a stroke those that were made while it lasted."""
+    page = show("beside")
+    same = """() => {
+      const [a, b] = [...document.querySelectorAll(".translation-explorer")].map((root) => root.explorer.now.pictures);
+      return [a.length, a.every((picture, k) => picture === b[k])];
+    }"""
+    picks(page).nth(2).click()
+    settle(page)
+    assert page.evaluate(same) == [2, True]
+    before = result(page)
+    page.mouse.move(*place(page, 3, 3))
+    page.mouse.down()
+    page.mouse.move(*place(page, 9, 12), steps=6)
+    settle(page)
+    page.evaluate("""() => { window.made = document.querySelector(".translation-explorer").explorer.stroke.pictures; }""")
+    page.mouse.up()
+    settle(page)
+    assert page.evaluate(same) == [2, True]
+    assert view(page).evaluate("(root) => root.explorer.now.pictures === window.made")
+    assert np.abs(result(page) - before).max() > 0.01
+
+
 def test_the_translation_keeps_up_with_the_hand(show, capsys):
     for name in ("alone", "beside"):
         page = show(name)
