@@ -710,9 +710,8 @@ SIZE = 32  # a multiple of 4; larger pictures take longer
 a, b = (data.load_image_folder(folder, SIZE).images for folder in folders.values())
 there, back = (translation.ResidualTranslator((3, SIZE, SIZE), n_blocks=1) for _ in range(2))
 judges = [translation.patch_discriminator((3, SIZE, SIZE)) for _ in range(2)]
-history = translation.fit_cyclegan(
-    there, back, *judges, a, b, n_steps=20, cycle_weight=5.0, pool_size=0, generator=rng, **TWO_RATES, **SETTINGS
-)
+settings = {"n_steps": 20, "cycle_weight": 5.0, "pool_size": 0, "generator": rng}
+history = translation.fit_cyclegan(there, back, *judges, a, b, **settings, **TWO_RATES, **SETTINGS)
 print("read", tuple(a.shape), "and", tuple(b.shape))
 moved = translation.absolute_error(translate(there, a), a)
 print(f"after 20 steps the pictures have moved: {moved > 0}")

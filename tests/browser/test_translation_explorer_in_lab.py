@@ -416,7 +416,9 @@ def test_nothing_is_translated_twice(show):
     page.mouse.down()
     page.mouse.move(*place(page, 9, 12), steps=6)
     settle(page)
-    page.evaluate("""() => { window.made = document.querySelector(".translation-explorer").explorer.stroke.pictures; }""")
+    page.evaluate(
+        """() => { window.made = document.querySelector(".translation-explorer").explorer.stroke.pictures; }"""
+    )
     page.mouse.up()
     settle(page)
     assert page.evaluate(same) == [2, True]
