@@ -58,7 +58,7 @@ def train(cure: str, *, n_seeds: int = N_SEEDS, n_steps: int = N_STEPS) -> dict[
     hidden: dict[str, Any] = {
         "generator_hidden": (64, 64),
         "discriminator_hidden": (64, 64),
-        "activation": torch.nn.ReLU,
+        "slope": 0.0,  # the ReLU
     }
     generator_network, discriminator = players(cure, n_seeds, **hidden)
     seen = []
