@@ -752,7 +752,7 @@ for name, row in table.items():
 # %% [markdown] slideshow={"slide_type": "subslide"}
 # Read row by row.
 #
-# - *Training images*, another draw than the floor's, are at 1.0 floors. Other draws give some tenths more or less, so differences of a few tenths of a floor mean nothing. Two sets of real digits do not lie entirely within each other's balls either. So compare
+# - *Training images*, another draw than the floor's, are at 1.0 floors, as they should be. The number depends on the draw, so do not make much of a few tenths of a floor. Two sets of real digits do not lie entirely within each other's balls either. So compare
 #   precision and recall with 0.89 and 0.89, not with 1.
 # - *The GAN above* has a precision of 0.49 where the stored one has 0.71, and a recall of 0.85, little less than the others. It lacks quality, hardly variety. (About half of its samples lie outside the balls. So do 11 % of real digits: outside does not mean no digit.) Its class entropy looks fine, because the judge
 #   must name something.
