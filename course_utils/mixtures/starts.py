@@ -39,10 +39,8 @@ def initial_responsibilities(
     if init_params == "random_from_data":
         centres = x[torch.randperm(n, generator=generator)[:n_components]]
     else:
-        from sklearn.cluster import (
-            KMeans,
-            kmeans_plusplus,
-        )  # here, because it takes longer to import than torch
+        # Imported here, because that takes longer than to import torch.
+        from sklearn.cluster import KMeans, kmeans_plusplus
 
         seed = int(torch.randint(2**31 - 1, (), generator=generator))
         array = x.cpu().numpy()

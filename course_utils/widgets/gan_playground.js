@@ -1,5 +1,5 @@
 // GANPlayground: Python trains, and sends one picture after the other; here the latest of them is drawn, and Python is
-// told so. What is chosen or drawn with the pointer goes to Python.
+// told now and then how far that is. What is chosen or drawn with the pointer goes to Python.
 
 const CHOICES = { // what the menus offer; a value that is none of these is added
   learning_rate: [0.0001, 0.0003, 0.001, 0.002, 0.005, 0.01, 0.03],
@@ -28,6 +28,7 @@ const LAYERS = [ // name, what stands on its button, and what it is
   ["grid", "grid of z", "the generator, as a grid of z that it warps"],
   ["arrows", "→ gradient", "arrows along which the generator's loss falls"],
 ];
+const TOLD_EVERY = 4; // pictures, to Python: at each word JupyterLab paints the state of the kernel anew, and draws less
 const MAX_OWN = 2000; // points drawn with the pointer
 const DAB = { points: 8, spread: 0.06, apart: 0.07 };
 const NEEDS_PYTHON = "Training needs Python, which does not answer: its kernel is busy, was restarted, or there is none on this page. What was drawn last stays.";
@@ -356,7 +357,7 @@ class Playground {
     this.plane.draw(picture, this.layers);
     this.drawCurves(now);
     this.readout.textContent = `round ${now.rounds.toLocaleString("en")}`;
-    if (now.number !== this.told) this.send({ drawn: (this.told = now.number) });
+    if (this.told === undefined || now.number >= this.told + TOLD_EVERY) this.send({ drawn: (this.told = now.number) });
     this.root.dataset.drawn = Number(this.root.dataset.drawn ?? 0) + 1; // for tests: how many frames
     delete this.root.dataset.waiting;
   }

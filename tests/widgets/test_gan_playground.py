@@ -493,7 +493,7 @@ def test_no_page_no_training():
         playground.start()
         await asyncio.sleep(1.5)
         number = playground._now["number"]
-        assert number <= 1 + 4
+        assert number <= 1 + 8
         assert playground.running
         say(playground, drawn=number)
         await asyncio.sleep(0.5)
