@@ -37,11 +37,11 @@ DATA = (
 )
 LICENCE = "MIT, as the code that made them, and that drew the creatures"
 SEED = 0
-SEEDS = {0: 0.9588}  # lowest accuracy of an attribute, held-out colours
+SEEDS = {0: 0.9554}  # lowest accuracy of an attribute, held-out colours
 N_TRAINING, N_TEST = 20_000, 5_000
 TEST_SEED = 1_000_000  # of the test creatures, whatever the seed of the training
 STD = 0.1
-N_STEPS = 6_000  # 19 epochs
+N_STEPS = 8_000  # 25 epochs
 
 
 def build() -> ConditionalVAE:

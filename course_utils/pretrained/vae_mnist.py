@@ -77,14 +77,14 @@ def train(*, seed: int, n_steps: int, checkpoint: str | os.PathLike[str]) -> tup
     return fit(first_weights, seed=seed, n_steps=n_steps, checkpoint=checkpoint, **how)
 
 
-def measure(model: VAE, *, quick: bool = False) -> dict[str, float]:
-    """Return the ELBO and log p(x) by 5,000 importance samples on the test set, mean per image."""
+def measure(model: VAE, *, quick: bool = False, n_importance: int = 5_000) -> dict[str, float]:
+    """Return the ELBO and log p(x) by `n_importance` importance samples on the test set, mean per image."""
     images = binarize(load_mnist("test").images, generator=torch.Generator().manual_seed(0))
     generator = torch.Generator().manual_seed(1)
     with torch.no_grad():
         figures = {"test ELBO, nats": elbo(model, images, n_samples=5, generator=generator).mean().item()}
     if quick:
         return figures
-    estimate = log_marginal_likelihood(model, images, n_importance=5_000, generator=generator)
-    figures["test log p(x) by 5,000 importance samples, nats"] = estimate.log_prob.mean().item()
+    estimate = log_marginal_likelihood(model, images, n_importance=n_importance, generator=generator)
+    figures[f"test log p(x) by {n_importance:,} importance samples, nats"] = estimate.log_prob.mean().item()
     return figures

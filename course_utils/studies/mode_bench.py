@@ -94,6 +94,14 @@ LONG = {
         "slope": 0.0,
         "n_critic": 2,
     },
+    "long, ReLU, slow G": {
+        "n_steps": 60_000,
+        "learning_rate": 3e-4,
+        "knob": 0.2,
+        "slope": 0.0,
+        "ratio": 6.0,
+        "falls_to": 2e-4,
+    },
 }
 SLOPE = 0.2  # of the leaky ReLU, in every other training
 
@@ -153,9 +161,9 @@ def players(
     return stack_models(generators), stack_models(discriminators)
 
 
-def _falling(gamma: float, done: float) -> float:
-    """Weight of R1 and R2, which hide details of size σ as long as it is far above σ²: down to a thousandth at 60 %."""
-    return gamma * 0.001 ** min(1.0, done / 0.6)
+def _falling(gamma: float, falls_to: float, done: float) -> float:
+    """Weight of R1 and R2, which hide details of size σ as long as it is far above σ²: at its lowest from 60 % on."""
+    return gamma * falls_to ** min(1.0, done / 0.6)
 
 
 def train(
@@ -169,19 +177,23 @@ def train(
     checkpoint: Path,
     slope: float = SLOPE,
     n_critic: int = 1,
+    ratio: float = 1.0,
+    falls_to: float = 0.001,
 ) -> dict[str, Any]:
     """Train all seeds at once, and measure 2,500 samples of each.
 
     Args:
         data: "ring" or "grid".
         remedy: a name of `REMEDIES`.
-        learning_rate: of both players, unless the remedy has two time scales.
+        learning_rate: of the generator.
         knob: value of the remedy's own setting.
         n_steps: rounds of the game.
         n_seeds: networks of each kind.
         checkpoint: a file, from which an interrupted training goes on.
         slope: of the leaky ReLU in both players.
         n_critic: steps of the discriminator in each round.
+        ratio: of the discriminator's learning rate to the generator's, unless it is the remedy's own setting.
+        falls_to: what is left in the end of the weight of R1 and R2, as a share.
 
     Returns:
         The measures, a list with one number for each seed, and the processor time of a seed in seconds.
@@ -195,9 +207,9 @@ def train(
     if how.knob == "limit":
         settings["clip"] = knob
     if how.knob == "ratio of the rates":
-        settings["discriminator_learning_rate"] = knob * learning_rate
+        ratio = knob
     if remedy in PENALTIES:
-        weight = partial(_falling, knob) if how.knob == "gamma" else knob
+        weight = partial(_falling, knob, falls_to) if how.knob == "gamma" else knob
         settings["penalties"] = [Penalty(PENALTIES[remedy], weight)]
     generator_network, discriminator = players(remedy, n_seeds, slope=slope)
     fit_gan(
@@ -208,6 +220,7 @@ def train(
         n_critic=n_critic,
         batch_size=n_seeds * BATCH,
         learning_rate=learning_rate,
+        discriminator_learning_rate=ratio * learning_rate,
         decay_from=0.5,
         average=0.999,
         generator=generator,

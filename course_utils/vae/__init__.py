@@ -9,6 +9,7 @@ from course_utils.vae.bounds import (
     iwae_bound,
     log_marginal_likelihood,
 )
+from course_utils.vae.convolutional import conv_conditional_vae
 from course_utils.vae.diagnostics import (
     AggregatePosterior,
     GridTruth,
@@ -23,7 +24,6 @@ from course_utils.vae.model import (
     VAE,
     ConditionalVAE,
     Posterior,
-    conv_conditional_vae,
     mean_encoder,
     mlp_conditional_vae,
     mlp_vae,

@@ -11,7 +11,7 @@ import torch
 from torch import Generator, Tensor, nn
 
 from course_utils.conditions import OneHot
-from course_utils.networks import Activation, conv_decoder, conv_encoder, mlp
+from course_utils.networks import Activation, mlp
 from course_utils.vae.likelihoods import Bernoulli, Likelihood
 from course_utils.validation import check_count, check_tensor
 
@@ -19,7 +19,6 @@ __all__ = [
     "VAE",
     "ConditionalVAE",
     "Posterior",
-    "conv_conditional_vae",
     "mean_encoder",
     "mlp_conditional_vae",
     "mlp_vae",
@@ -240,60 +239,4 @@ def mlp_conditional_vae(
     encoder = mlp([n_features + beside, *hidden, 2 * latent_dim], activation=activation)
     decoder = mlp([latent_dim + beside, *reversed(hidden), n_features], activation=activation)
     decoder = nn.Sequential(*decoder, nn.Unflatten(1, tuple(shape)))
-    return ConditionalVAE(encoder, decoder, latent_dim, n_values, likelihood)
-
-
-class _ImageBeforeCondition(nn.Module):
-    """Runs a network on the image alone, and puts the condition beside what it gives."""
-
-    def __init__(self, network: nn.Sequential, image_shape: Sequence[int]) -> None:
-        super().__init__()
-        self.network = network
-        self.image_shape = torch.Size(image_shape)
-
-    def forward(self, numbers: Tensor) -> Tensor:
-        n_features = self.image_shape.numel()
-        images = numbers[:, :n_features].unflatten(1, self.image_shape)
-        return torch.cat([self.network(images), numbers[:, n_features:]], 1)
-
-
-def conv_conditional_vae(
-    image_shape: Sequence[int],
-    latent_dim: int,
-    n_values: Sequence[int],
-    *,
-    width: int = 16,
-    hidden: int = 128,
-    activation: Activation = nn.SiLU,
-    output: Activation | None = None,
-    likelihood: Likelihood | None = None,
-) -> ConditionalVAE:
-    """Conditional VAE for images: linear layers, which see the condition, around convolutions, which do not.
-
-    The encoder is a `networks.conv_encoder` and two linear layers, the decoder two linear layers and a
-    `networks.conv_decoder`.
-
-    Args:
-        image_shape: (height, width) of grey images, or (channels, height, width); sides divisible by 4.
-        latent_dim: numbers in z.
-        n_values: as in `ConditionalVAE`.
-        width: channels of the convolutions, as in `conv_encoder` and `conv_decoder`.
-        hidden: units of each linear layer.
-        activation: makes the layer after each linear or convolutional one.
-        output: makes the decoder's last layer, such as `nn.Sigmoid` beside a `Gaussian`; none if None.
-        likelihood: `Bernoulli()` if None, which takes logits and so no `output`.
-
-    Raises:
-        ValueError: if a side is not divisible by 4, or a number is below 1.
-    """
-    beside = sum(n_values)
-    see = conv_encoder(image_shape, hidden, width=width, activation=activation)
-    encoder = nn.Sequential(
-        _ImageBeforeCondition(nn.Sequential(*see, activation()), image_shape),
-        *mlp([hidden + beside, hidden, 2 * latent_dim], activation=activation),
-    )
-    decoder = nn.Sequential(
-        *mlp([latent_dim + beside, hidden, hidden], activation=activation, output=activation),
-        *conv_decoder(hidden, image_shape, width=width, activation=activation, output=output),
-    )
     return ConditionalVAE(encoder, decoder, latent_dim, n_values, likelihood)

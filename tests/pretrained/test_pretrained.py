@@ -95,8 +95,8 @@ def test_what_the_course_promises():
     assert standard + 0.2 < gaussian < mixture - 0.3
     assert mixture < reconstructions < mixture + 0.05
     assert figures["cvae_mnist"]["judge agrees with the digit asked for"] >= 0.95
-    for kind in ("seen", "held-out colours"):
-        assert figures["cvae_creatures"][f"lowest accuracy of an attribute, {kind}"] >= 0.9
+    for kind, least in (("seen", 0.95), ("held-out colours", 0.95), ("held-out bodies", 0.85)):
+        assert figures["cvae_creatures"][f"lowest accuracy of an attribute, {kind}"] >= least
     bound, estimate = "test ELBO, nats", "test log p(x) by 5,000 importance samples, nats"
     for name, reached in (("vae_mnist", -88), ("iwae_mnist", -87), ("vae_mnist_silent", -91)):
         assert figures[name][bound] < figures[name][estimate]
@@ -104,6 +104,11 @@ def test_what_the_course_promises():
     assert figures["vae_mnist_silent"][estimate] < figures["vae_mnist"][estimate]
     assert figures["iwae_mnist"][bound] < figures["vae_mnist"][bound], "it was not asked for a close q"
     assert figures["iwae_mnist"][estimate] > figures["vae_mnist"][estimate]
+    convolutional = figures["vae_mnist_convolutional"]
+    assert convolutional[bound] > figures["vae_mnist"][bound] + 1
+    assert (
+        convolutional["test log p(x) by 1,000 importance samples, nats"] > figures["vae_mnist"][estimate] + 1
+    )
     digits = figures["gan_mnist"]
     assert digits["Fréchet distance of 10,000 samples to the test images, in floors"] <= 7
     assert digits["recall"] >= 0.8

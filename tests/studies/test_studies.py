@@ -2,6 +2,7 @@
 
 import json
 import math
+from statistics import fmean
 
 import numpy as np
 import pytest
@@ -64,33 +65,42 @@ def test_the_long_trainings_have_their_settings(data, part):
 
 
 @pytest.mark.parametrize(("data", "n_modes", "quality"), [("ring", 8, 0.97), ("grid", 25, 0.96)])
-def test_two_long_trainings_beat_the_published_table(data, n_modes, quality):
+def test_long_trainings_beat_the_published_table(data, n_modes, quality):
     """Lin et al. (2018), table 1: at best 7.9 modes of 8 and a KL of 0.07, 24.8 of 25 and 0.04."""
     stored = mode_bench.results()
-    leaky, relu = (
+    leaky, relu, slow = (
         stored[f"{data} | {mode_bench.LONG_REMEDY} | {part}"]
-        for part in ("long", "long, ReLU, two steps of D")
+        for part in ("long", "long, ReLU, two steps of D", "long, ReLU, slow G")
     )
-    assert leaky["n_modes"] == relu["n_modes"] == [n_modes] * mode_bench.N_SEEDS
-    assert sum(leaky["reverse_kl"]) / mode_bench.N_SEEDS <= 0.01
-    assert sum(relu["reverse_kl"]) / mode_bench.N_SEEDS <= 0.02
-    assert sum(relu["high_quality"]) / mode_bench.N_SEEDS >= quality
+    assert leaky["n_modes"] == relu["n_modes"] == slow["n_modes"] == [n_modes] * mode_bench.N_SEEDS
+    assert fmean(leaky["reverse_kl"]) <= 0.01
+    assert fmean(relu["reverse_kl"]) <= 0.02
+    assert fmean(relu["high_quality"]) >= quality
+    assert fmean(slow["reverse_kl"]) <= 0.011
+    assert fmean(slow["high_quality"]) >= quality - 0.01
+    assert fmean(slow["spread"]) > max(0.65, fmean(leaky["spread"]), fmean(relu["spread"]))
 
 
-def test_the_slope_and_the_steps_of_the_discriminator_reach_the_training(tmp_path, monkeypatch):
+def test_the_settings_of_the_long_trainings_reach_the_training(tmp_path, monkeypatch):
     seen = []
 
     def watched(G, D, points, **settings):
         layers = [*G.modules(), *D.modules()]
         slopes = {layer.negative_slope for layer in layers if isinstance(layer, nn.LeakyReLU)}
-        seen.append((slopes, settings["n_critic"]))
+        rates = settings["learning_rate"], settings["discriminator_learning_rate"]
+        weights = [settings["penalties"][0].at(step, 100) for step in (0, 30, 60, 99)]
+        seen.append((slopes, settings["n_critic"], rates, pytest.approx(weights)))
         return gan.fit_gan(G, D, points, **settings)
 
     monkeypatch.setattr(mode_bench, "fit_gan", watched)
     how = {"learning_rate": 1e-3, "knob": 0.5, "n_steps": 2, "n_seeds": 2}
+    other = {"slope": 0.0, "n_critic": 2, "ratio": 3.0, "falls_to": 1e-4}
     mode_bench.train("ring", "R1", **how, checkpoint=tmp_path / "plain.pt")
-    mode_bench.train("ring", "R1", **how, slope=0.0, n_critic=2, checkpoint=tmp_path / "other.pt")
-    assert seen == [({0.2}, 1), ({0.0}, 2)]
+    mode_bench.train("ring", "R1", **how, **other, checkpoint=tmp_path / "other.pt")
+    assert seen == [
+        ({0.2}, 1, (1e-3, 1e-3), [0.5, 0.5 * 1e-3**0.5, 5e-4, 5e-4]),
+        ({0.0}, 2, (1e-3, 3e-3), [0.5, 0.5 * 1e-2, 5e-5, 5e-5]),
+    ]
 
 
 def test_failed_trainings_come_last():

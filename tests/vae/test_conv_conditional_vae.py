@@ -17,7 +17,7 @@ def seeded(seed=0):
 def small(shape=COLOUR, n_values=(2, 3), **settings):
     torch.manual_seed(0)
     settings = {"output": nn.Sigmoid, "likelihood": Gaussian(0.1)} | settings
-    return conv_conditional_vae(shape, 4, n_values, width=4, hidden=16, **settings)
+    return conv_conditional_vae(shape, 4, n_values, width=8, hidden=32, **settings)
 
 
 def conditions(n):
@@ -66,6 +66,45 @@ def test_both_sides_depend_on_image_or_code_and_on_each_attribute():
     assert not torch.allclose(model.decode(z, base), model.decode(-z, base))
 
 
+@torch.no_grad()
+def test_the_condition_reaches_the_picture_also_without_the_linear_layers():
+    """Each modulation alone lets it through; without all of them it does not come."""
+    model = small()
+    body = model.decoder[0]
+    body.start[0].weight[:, model.latent_dim :] = 0
+    kept = [(layer.weight.clone(), layer.bias.clone()) for layer in body.modulations]
+    z = torch.randn(1, 4, generator=seeded())
+
+    def differs():
+        return not torch.equal(
+            model.decode(z, torch.tensor([[0, 0]])), model.decode(z, torch.tensor([[1, 0]]))
+        )
+
+    for layer in body.modulations:
+        layer.weight.zero_()
+        layer.bias.zero_()
+    assert not differs()
+    for layer, (weight, bias) in zip(body.modulations, kept, strict=True):
+        layer.weight.copy_(weight)
+        layer.bias.copy_(bias)
+        assert differs()
+        layer.weight.zero_()
+        layer.bias.zero_()
+
+
+@torch.no_grad()
+def test_a_modulation_scales_and_shifts_each_channel():
+    """With a scale of -1 nothing of the layer is left but the shift."""
+    model = small()
+    body = model.decoder[0]
+    last = body.modulations[-1]
+    last.weight.zero_()
+    last.bias.copy_(torch.tensor([-1.0, -1.0, -1.0, -1.0, 0.0, 1.0, 2.0, 3.0]))
+    features = body(torch.randn(2, 4 + 5, generator=seeded()))
+    shift = nn.functional.silu(torch.arange(4.0))
+    torch.testing.assert_close(features, shift[None, :, None, None].expand(2, 4, *COLOUR[1:]))
+
+
 def test_the_decoder_can_start_at_the_mean_image():
     model = small()
     mean = torch.rand(3, 1, 1, generator=seeded()).expand(COLOUR)  # what a bias per channel can say
@@ -84,7 +123,7 @@ def test_it_learns_what_the_condition_says_and_codes_the_rest():
     images[torch.arange(600), colour] = brightness[:, None, None]
     model = small((3, 8, 8), (3,))
     history = fit_vae(
-        model, images, colour, n_steps=300, batch_size=60, learning_rate=1e-2, generator=seeded()
+        model, images, colour, n_steps=600, batch_size=60, learning_rate=5e-3, generator=seeded()
     )
     drawn = model.sample(torch.arange(3).repeat(100), generator=seeded()).mean((2, 3))  # (300, 3)
     asked = torch.arange(3).repeat(100)
@@ -98,5 +137,7 @@ def test_it_learns_what_the_condition_says_and_codes_the_rest():
 def test_errors():
     with pytest.raises(ValueError, match="both sides divisible by 4"):
         small((3, 10, 12))
+    with pytest.raises(ValueError, match="width must be even, got 5"):
+        conv_conditional_vae(COLOUR, 4, (2, 3), width=5)
     with pytest.raises(ValueError, match=r"conditions\[:, 1\] must be from 0 to 2, got 0 to 3"):
         small().sample(torch.tensor([[0, 0], [1, 3]]))
