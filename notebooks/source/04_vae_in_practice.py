@@ -1852,7 +1852,7 @@ for i in range(0, len(ranked), 4):
     print("   ".join(f"{name:>8} {right[name][0]:4.0%} {right[name][1]:4.0%}" for name in ranked[i : i + 4]))
 
 # %% [markdown] slideshow={"slide_type": "fragment"}
-# By day, the side of the sun and the place of the creature are in $z$; its gaze, its size, the clouds and the hills in part. Among all pictures the guesses about the sky do worse: a number of $z$ that
+# By day, the side of the sun and the place of the creature are in $z$; its gaze, its size, the clouds and the hills in part. Among all pictures the guesses about the side of the sun, the clouds and the hills do worse: a number of $z$ that
 # says *left* by day may say *right* at night, and the neighbours mix the two. For the exact shade and most of
 # the stars the guesses are hardly better than a coin, or no better: this model leaves them out, or paints their average. Whether longer training
 # would bring them in, we cannot tell from here.
