@@ -464,7 +464,7 @@ print(
 #
 # > **Predict.** Which of the first two has the higher ELBO, and which the higher estimate of $\log p(x)$? What will the convolutions bring?
 
-# %% slideshow={"slide_type": "fragment"}
+# %% slideshow={"slide_type": "subslide"}
 print(f"{'':30}{'ELBO':>8}{'log p(x)':>10}{'draws':>7}{'updates':>12}{'active units':>14}")
 for name, draws in (("vae_mnist", 5_000), ("iwae_mnist", 5_000), ("vae_mnist_convolutional", 1_000)):
     stored, card = pretrained.load(name), pretrained.card(name)
