@@ -17,7 +17,7 @@ from course_utils.networks import start_output_at
 from course_utils.seeding import seed_everything
 from course_utils.vae import VAE, elbo, fit_vae, log_marginal_likelihood, mlp_vae
 
-__all__ = ["DATA", "N_STEPS", "SEED", "SEEDS", "build", "first_weights", "fit", "measure", "train"]
+__all__ = ["DATA", "N_STEPS", "SEED", "SEEDS", "bounds", "build", "first_weights", "fit", "measure", "train"]
 
 DATA = (
     "MNIST, the 60,000 training images, binarised anew in each batch; figures on the 10,000 test images, binarised "
@@ -77,13 +77,18 @@ def train(*, seed: int, n_steps: int, checkpoint: str | os.PathLike[str]) -> tup
     return fit(first_weights, seed=seed, n_steps=n_steps, checkpoint=checkpoint, **how)
 
 
-def measure(model: VAE, *, quick: bool = False, n_importance: int = 5_000) -> dict[str, float]:
-    """Return the ELBO and log p(x) by `n_importance` importance samples on the test set, mean per image."""
+def measure(model: VAE, *, quick: bool = False) -> dict[str, float]:
+    """Return the ELBO and log p(x) by 5,000 importance samples on the test set, mean per image."""
+    return bounds(model, n_importance=None if quick else 5_000)
+
+
+def bounds(model: VAE, *, n_importance: int | None) -> dict[str, float]:
+    """Return the ELBO, and log p(x) by so many importance samples, on the test set, mean per image."""
     images = binarize(load_mnist("test").images, generator=torch.Generator().manual_seed(0))
     generator = torch.Generator().manual_seed(1)
     with torch.no_grad():
         figures = {"test ELBO, nats": elbo(model, images, n_samples=5, generator=generator).mean().item()}
-    if quick:
+    if n_importance is None:
         return figures
     estimate = log_marginal_likelihood(model, images, n_importance=n_importance, generator=generator)
     figures[f"test log p(x) by {n_importance:,} importance samples, nats"] = estimate.log_prob.mean().item()
