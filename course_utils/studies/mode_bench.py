@@ -5,8 +5,8 @@ python -m course_utils.studies.mode_bench     into files/mode_bench.json; what i
 Data and evaluation are those of PacGAN (Lin et al. 2018): 100,000 fixed points, z ~ N(0, I₂), 2,500 samples. The
 networks, the same for every remedy, are smaller than theirs. For each remedy four settings are tried, with three seeds
 and a short training each; the one with the lowest KL (modes and misses) gets ten seeds and the full number of steps.
-The best remedy gets longer trainings at the end, also with other units and with more steps of the discriminator. All
-seeds of a setting train at once, as one stack of networks.
+The best remedy gets longer trainings at the end, also with other units, more steps of the discriminator, or a slower
+generator. All seeds of a setting train at once, as one stack of networks.
 """
 
 import math

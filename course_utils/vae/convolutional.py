@@ -1,4 +1,4 @@
-"""A convolutional conditional VAE whose decoder hears the condition in every layer.
+"""A convolutional conditional VAE whose decoder hears the condition in every layer but the last.
 
 Source: feature-wise linear modulation (FiLM), Perez et al. (2018).
 """

@@ -1750,7 +1750,7 @@ plots.show(
 )
 
 # %% [markdown] slideshow={"slide_type": "subslide"}
-# The condition $c$ is the seven values, each as a one-hot vector. The decoder of the stored conditional VAE is convolutional and hears $c$ in *every* layer:
+# The condition $c$ is the seven values, each as a one-hot vector. The decoder of the stored conditional VAE is convolutional and hears $c$ in every layer but the last:
 # from $c$, a linear map computes a scale $s$ and a shift $t$ for each channel $h$ of the layer, which becomes $(1 + s)\,h + t$ (**feature-wise linear modulation**, FiLM; Perez and others, 2018).
 # A sigmoid at the end keeps the means of the pixels in $[0, 1]$, and the likelihood is a Gaussian around those means, with
 # $\sigma_x = 0.1$ for each of the three colours of each pixel. Four **combinations** were kept out of its training: it saw
@@ -1943,8 +1943,8 @@ print(f"on true creatures the judge is right at least {worst:.2%} of the time, f
 # %% [markdown] slideshow={"slide_type": "fragment"}
 # Red creatures with two horns and blue ones with three eyes are drawn as well as those from training, or nearly so. A square at night is nearly always square. But in three of ten spotted
 # triangles the judge does not see the spots. Nothing in the ELBO asks the network to take
-# attributes apart: "triangles are plain or striped" was true of all that it saw. Whether it does take them apart depends on how it is built. An earlier decoder of ours heard $c$ only at its start,
-# and hardly ever drew a square at night. This is one network and one seed, so do not read a law into it.
+# attributes apart: "triangles are plain or striped" was true of all that it saw. Whether it does take them apart differs from network to network: the generator of chapter 7, which never saw these four combinations either,
+# fails at most squares at night. This is one network and one seed, so do not read a law into it.
 
 # %% [markdown] slideshow={"slide_type": "subslide"}
 # ### Where it fails

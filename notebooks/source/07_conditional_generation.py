@@ -733,7 +733,7 @@ for kind, combinations in which.items():
 # What was seen in the training works: every attribute agrees in 94 % and more, all seven at once in about nine of ten pictures. Of the four pairs that never occurred, each has a story of its own. The two that combine a *colour* anew keep the colour every time; what goes wrong are the horns of some red creatures, and the eyes of some blue ones. The two that combine a *body* anew are another matter. "Square, at night" is square in fewer than half of
 # the pictures, and some of them show the day. "Triangular and spotted" is a triangle, but its spots are often missing. A likely reason: the discriminator never met a real square at night, so to it such a picture looks fake, whatever the caption says.
 #
-# The fact is the table: composition is not a property that a model has or lacks, it is a number for each combination. Chapter 4's conditional VAE is told the attributes themselves, in every layer of its decoder. It draws squares at night, and loses some spots of triangles too.
+# The fact is the table: composition is not a property that a model has or lacks, it is a number for each combination. Chapter 4's conditional VAE is told the attributes themselves, in nearly every layer of its decoder. It draws squares at night, and loses some spots of triangles too.
 
 # %% [markdown] slideshow={"slide_type": "subslide"}
 # ### Between two captions

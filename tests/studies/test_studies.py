@@ -137,11 +137,6 @@ def test_side_by_side_gives_each_model_its_rows():
     torch.testing.assert_close(together, torch.cat([models[0](x[:3]), models[1](x[3:])]))
 
 
-def test_the_weight_of_r1_falls_to_a_thousandth():
-    weights = [mode_bench._falling(0.05, 0.001, done) for done in (0.0, 0.3, 0.6, 1.0)]
-    assert weights == pytest.approx([0.05, 0.05 * 0.001**0.5, 5e-5, 5e-5])
-
-
 def test_the_collapse_and_its_cures_are_stored():
     stored = collapse.results()
     assert set(stored) == set(collapse.CURES)
