@@ -96,11 +96,13 @@ LONG = {
     },
     "long, ReLU, slow G": {
         "n_steps": 60_000,
-        "learning_rate": 3e-4,
+        "learning_rate": 4e-4,
         "knob": 0.2,
         "slope": 0.0,
         "ratio": 6.0,
-        "falls_to": 2e-4,
+        "falls_to": 1e-4,
+        "falls_until": 0.9,
+        "every": 2,
     },
 }
 SLOPE = 0.2  # of the leaky ReLU, in every other training
@@ -161,9 +163,9 @@ def players(
     return stack_models(generators), stack_models(discriminators)
 
 
-def _falling(gamma: float, falls_to: float, done: float) -> float:
-    """Weight of R1 and R2, which hide details of size σ as long as it is far above σ²: at its lowest from 60 % on."""
-    return gamma * falls_to ** min(1.0, done / 0.6)
+def _falling(gamma: float, falls_to: float, falls_until: float, done: float) -> float:
+    """Weight of R1 and R2, which hide details of size σ as long as it is far above σ²."""
+    return gamma * falls_to ** min(1.0, done / falls_until)
 
 
 def train(
@@ -179,6 +181,8 @@ def train(
     n_critic: int = 1,
     ratio: float = 1.0,
     falls_to: float = 0.001,
+    falls_until: float = 0.6,
+    every: int = 1,
 ) -> dict[str, Any]:
     """Train all seeds at once, and measure 2,500 samples of each.
 
@@ -194,6 +198,8 @@ def train(
         n_critic: steps of the discriminator in each round.
         ratio: of the discriminator's learning rate to the generator's, unless it is the remedy's own setting.
         falls_to: what is left in the end of the weight of R1 and R2, as a share.
+        falls_until: share of the training after which that weight stays at its lowest.
+        every: rounds from one penalty to the next, which then weighs as many times more.
 
     Returns:
         The measures, a list with one number for each seed, and the processor time of a seed in seconds.
@@ -209,8 +215,8 @@ def train(
     if how.knob == "ratio of the rates":
         ratio = knob
     if remedy in PENALTIES:
-        weight = partial(_falling, knob, falls_to) if how.knob == "gamma" else knob
-        settings["penalties"] = [Penalty(PENALTIES[remedy], weight)]
+        weight = partial(_falling, knob, falls_to, falls_until) if how.knob == "gamma" else knob
+        settings["penalties"] = [Penalty(PENALTIES[remedy], weight, every)]
     generator_network, discriminator = players(remedy, n_seeds, slope=slope)
     fit_gan(
         generator_network,

@@ -88,7 +88,7 @@ def in_colour(outlines):
 
 plots.show(
     plots.plot_images(torch.cat([in_colour(test.outlines[:8]), test.images[:8]]), n_columns=8),
-    alt="Two rows of fourteen pictures. Above, black outlines of creatures on white; below, the same creatures in "
+    alt="Two rows of eight pictures. Above, black outlines of creatures on white; below, the same creatures in "
     "colour, some by day with sun and cloud, some at night with moon and stars.",
 )
 
