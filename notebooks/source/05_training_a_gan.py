@@ -545,6 +545,8 @@ rng = seed_everything(1)
 points = data.moons_and_ring(20_000, generator=rng).points  # (20000, 2)
 G = gan.LatentGenerator(mlp([2, 64, 64, 64, 2], activation=nn.ReLU), latent_dim=2)
 D = mlp([2, 64, 64, 1], activation=nn.ReLU)
+
+# %% slideshow={"slide_type": "fragment"}
 history = gan.fit_gan(
     G,
     D,
