@@ -577,7 +577,7 @@ plots.show(
 # All eight clusters are there, and the two moons can be made out. Thin threads run between the parts: $G$ is continuous and the prior is in one piece, so what it makes is in one piece too. A better $G$ can make the threads
 # thinner, but not cut them.
 #
-# This is one run; five other seeds gave pictures like it. With 0.005 as the rate of both players, one of three seeds gave an arc with a haze instead of clusters and moons. The exact course of such a game depends on the last digit of every number, so on another processor the same seed may end elsewhere: rely on settings that work for every seed.
+# This is one run: change the seed in the cell above and look again. The exact course of such a game depends on the last digit of every number, so on another processor the same seed may end elsewhere. Prefer settings that work for many seeds.
 
 # %% [markdown] slideshow={"slide_type": "subslide"}
 # ### The playground
