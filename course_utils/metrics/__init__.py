@@ -3,7 +3,7 @@
 from course_utils.metrics.classes import class_entropy, within_class_distance
 from course_utils.metrics.coverage import ModeCoverage, mode_coverage
 from course_utils.metrics.divergences import Divergences, gaussian_divergences, grid_divergences
-from course_utils.metrics.frechet import FrechetScore, frechet_distance, frechet_on_mnist
+from course_utils.metrics.frechet import FrechetScore, frechet_distance, frechet_of_features, frechet_on_mnist
 from course_utils.metrics.judges import AttributeJudge, Judge, judge, real_accuracy_after
 from course_utils.metrics.nearest import Explained, NearestImages, explained_by_nearest, nearest_images
 from course_utils.metrics.neighbours import nearest_label_accuracy
@@ -23,6 +23,7 @@ __all__ = [
     "class_entropy",
     "explained_by_nearest",
     "frechet_distance",
+    "frechet_of_features",
     "frechet_on_mnist",
     "gaussian_divergences",
     "grid_divergences",

@@ -10,7 +10,7 @@ from course_utils.data import load_mnist
 from course_utils.metrics.judges import judge
 from course_utils.validation import check_points
 
-__all__ = ["FrechetScore", "frechet_distance", "frechet_on_mnist"]
+__all__ = ["FrechetScore", "frechet_distance", "frechet_of_features", "frechet_on_mnist"]
 
 
 class FrechetScore(NamedTuple):
@@ -75,8 +75,21 @@ def frechet_on_mnist(images: Tensor) -> FrechetScore:
     Raises:
         TypeError, ValueError: if the shape is another, a value leaves [0, 1], or there are fewer than 2.
     """
-    features = judge("mnist").features(images)
-    distance, floor = frechet_distance(features, _test_features()), _floor()
+    return frechet_of_features(judge("mnist").features(images))
+
+
+def frechet_of_features(features: Tensor) -> FrechetScore:
+    """What `frechet_on_mnist` gives, for who has the features already: they are most of its time.
+
+    Args:
+        features: of generated digits, `judge("mnist").features(images)`.
+
+    Raises:
+        TypeError, ValueError: if the shape is another, a value is not finite, or there are fewer than 2.
+    """
+    real = _test_features()
+    features = check_points(features, "features", n_features=real.shape[1])
+    distance, floor = frechet_distance(features, real), _floor()
     return FrechetScore(distance, floor, distance / floor)
 
 

@@ -7,7 +7,13 @@ from scipy import linalg
 
 from course_utils import metrics
 from course_utils.data import load_mnist
-from course_utils.metrics import FrechetScore, frechet, frechet_distance, frechet_on_mnist
+from course_utils.metrics import (
+    FrechetScore,
+    frechet,
+    frechet_distance,
+    frechet_of_features,
+    frechet_on_mnist,
+)
 
 
 def drawn(*shape, seed=0):
@@ -89,6 +95,13 @@ def test_real_images_are_few_floors_away_and_noisy_ones_many():
     assert 4 * few.floors < noisy.floors < noisier.floors / 2
     assert isinstance(real, FrechetScore)
     assert real.floors == real.distance / real.floor
+
+
+def test_features_made_before_give_the_same_score():
+    images = load_mnist("train").images[:50]
+    assert frechet_of_features(metrics.judge("mnist").features(images)) == frechet_on_mnist(images)
+    with pytest.raises(ValueError, match="features must have 128 feature"):
+        frechet_of_features(torch.zeros(5, 3))
 
 
 def test_the_features_of_the_references_are_made_once(monkeypatch):
