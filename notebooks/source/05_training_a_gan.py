@@ -723,12 +723,12 @@ real_features = judge.features(test_images[torch.randperm(10_000, generator=rng)
 
 
 def measures(pictures):
-    """Floors and sharpness of 10,000 pictures, and of the first 3,000 precision, recall and class entropy."""
-    features = judge.features(pictures[:3_000])
-    near = metrics.precision_recall(real_features, features)
+    """Floors, class entropy and sharpness of 10,000 pictures; precision and recall of the first 3,000."""
+    features = judge.features(pictures)
+    near = metrics.precision_recall(real_features, features[:3_000])
     seen = judge.output(features).argmax(1)  # the digit that the judge names
     return {
-        "floors": metrics.frechet_on_mnist(pictures).floors,
+        "floors": metrics.frechet_of_features(features).floors,
         "precision": near.precision,
         "recall": near.recall,
         "entropy": metrics.class_entropy(seen, 10),
