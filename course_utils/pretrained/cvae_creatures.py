@@ -37,18 +37,25 @@ DATA = (
 )
 LICENCE = "MIT, as the code that made them, and that drew the creatures"
 SEED = 0
-SEEDS = {0: 0.9554}  # lowest accuracy of an attribute, held-out colours
+SEEDS = {0: 0.9758}  # lowest accuracy of an attribute, held-out colours
 N_TRAINING, N_TEST = 20_000, 5_000
 TEST_SEED = 1_000_000  # of the test creatures, whatever the seed of the training
 STD = 0.1
-N_STEPS = 8_000  # 25 epochs
+N_STEPS = 10_000  # 32 epochs
 
 
 def build() -> ConditionalVAE:
     """Return the untrained VAE."""
     n_values = [len(values) for values in CREATURE_ATTRIBUTES.values()]
     return conv_conditional_vae(
-        (3, 24, 24), 24, n_values, width=24, hidden=192, output=nn.Sigmoid, likelihood=Gaussian(STD)
+        (3, 24, 24),
+        24,
+        n_values,
+        width=24,
+        hidden=192,
+        output=nn.Sigmoid,
+        likelihood=Gaussian(STD),
+        loudness=(2.0, 0.3),  # with (1, 1) three of ten spotted triangles had no spots
     )
 
 

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from course_utils.networks import Activation, check_image_shape, conv_encoder, mlp
 from course_utils.vae.likelihoods import Likelihood
 from course_utils.vae.model import ConditionalVAE
-from course_utils.validation import check_count
+from course_utils.validation import check_count, check_number
 
 __all__ = ["conv_conditional_vae"]
 
@@ -44,9 +44,11 @@ class _Modulated(nn.Module):
         *,
         width: int,
         activation: Activation,
+        loudness: tuple[float, float],
     ) -> None:
         super().__init__()
         self.latent_dim = latent_dim
+        self.loudness = loudness
         height, side = size[0] // 4, size[1] // 4
         self.start = nn.Sequential(
             nn.Linear(latent_dim + condition_dim, 2 * width * height * side),
@@ -62,10 +64,11 @@ class _Modulated(nn.Module):
         self.activation = activation()
 
     def forward(self, numbers: Tensor) -> Tensor:
-        condition = numbers[:, self.latent_dim :]
-        x = numbers
+        z, condition = numbers[:, : self.latent_dim], numbers[:, self.latent_dim :]
+        at_start, in_modulations = self.loudness
+        x = torch.cat([z, at_start * condition], 1)
         for layer, modulation in zip((self.start, *self.convolutions), self.modulations, strict=True):
-            scale, shift = modulation(condition)[:, :, None, None].chunk(2, dim=1)
+            scale, shift = modulation(in_modulations * condition)[:, :, None, None].chunk(2, dim=1)
             x = self.activation((1 + scale) * layer(x) + shift)
         return x
 
@@ -80,6 +83,7 @@ def conv_conditional_vae(
     activation: Activation = nn.SiLU,
     output: Activation | None = None,
     likelihood: Likelihood | None = None,
+    loudness: tuple[float, float] = (1.0, 1.0),
 ) -> ConditionalVAE:
     """Conditional VAE for images.
 
@@ -96,21 +100,33 @@ def conv_conditional_vae(
         activation: makes the layer after each linear or convolutional one.
         output: makes the decoder's last layer, such as `nn.Sigmoid` beside a `Gaussian`; none if None.
         likelihood: `Bernoulli()` if None, which takes logits and so no `output`.
+        loudness: factors of the condition in the decoder, at its linear layer and at the scales and shifts. Adam learns
+            what a condition says the faster, the larger its factor is. A quick first layer leaves little of the
+            condition to z, and slow modulations take less for granted about combinations that never came.
 
     Raises:
-        ValueError: if a side is not divisible by 4, a number is below 1, or the width is odd.
+        ValueError: if a side is not divisible by 4, a number is below 1, the width is odd, or a factor is not above 0.
     """
     channels, *size = check_image_shape(image_shape)
     if check_count(width, "width") % 2:
         raise ValueError(f"width must be even, got {width}")
+    at_start, in_modulations = (check_number(factor, "loudness", above=0) for factor in loudness)
     beside = sum(n_values)
     see = conv_encoder(image_shape, hidden, width=width, activation=activation)
     encoder = nn.Sequential(
         _ImageBeforeCondition(nn.Sequential(*see, activation()), image_shape),
         *mlp([hidden + beside, hidden, 2 * latent_dim], activation=activation),
     )
+    body = _Modulated(
+        latent_dim,
+        beside,
+        (size[0], size[1]),
+        width=width,
+        activation=activation,
+        loudness=(at_start, in_modulations),
+    )
     decoder = nn.Sequential(
-        _Modulated(latent_dim, beside, (size[0], size[1]), width=width, activation=activation),
+        body,
         nn.Conv2d(width // 2, channels, 3, padding=1),
         *([] if output is None else [output()]),
         *([nn.Flatten(1, 2)] if len(image_shape) == 2 else []),

@@ -95,7 +95,7 @@ def test_what_the_course_promises():
     assert standard + 0.2 < gaussian < mixture - 0.3
     assert mixture < reconstructions < mixture + 0.05
     assert figures["cvae_mnist"]["judge agrees with the digit asked for"] >= 0.95
-    for kind, least in (("seen", 0.95), ("held-out colours", 0.95), ("held-out bodies", 0.85)):
+    for kind, least in (("seen", 0.95), ("held-out colours", 0.95), ("held-out bodies", 0.92)):
         assert figures["cvae_creatures"][f"lowest accuracy of an attribute, {kind}"] >= least
     bound, estimate = "test ELBO, nats", "test log p(x) by 5,000 importance samples, nats"
     for name, reached in (("vae_mnist", -88), ("iwae_mnist", -87), ("vae_mnist_silent", -91)):

@@ -105,6 +105,19 @@ def test_a_modulation_scales_and_shifts_each_channel():
     torch.testing.assert_close(features, shift[None, :, None, None].expand(2, 4, *COLOUR[1:]))
 
 
+@torch.no_grad()
+def test_loudness_scales_what_each_part_hears_of_the_condition():
+    """The same as scaled weights of the condition, in the first layer and in the modulations."""
+    loud, plain = small(loudness=(2.0, 0.5)), small()
+    plain.load_state_dict(loud.state_dict())
+    body = plain.decoder[0]
+    body.start[0].weight[:, plain.latent_dim :] *= 2
+    for layer in body.modulations:
+        layer.weight *= 0.5
+    z = torch.randn(6, 4, generator=seeded())
+    torch.testing.assert_close(loud.decode(z, conditions(6)), plain.decode(z, conditions(6)))
+
+
 def test_the_decoder_can_start_at_the_mean_image():
     model = small()
     mean = torch.rand(3, 1, 1, generator=seeded()).expand(COLOUR)  # what a bias per channel can say
@@ -139,5 +152,7 @@ def test_errors():
         small((3, 10, 12))
     with pytest.raises(ValueError, match="width must be even, got 5"):
         conv_conditional_vae(COLOUR, 4, (2, 3), width=5)
+    with pytest.raises(ValueError, match="loudness must be greater than 0, got 0"):
+        small(loudness=(1.0, 0))
     with pytest.raises(ValueError, match=r"conditions\[:, 1\] must be from 0 to 2, got 0 to 3"):
         small().sample(torch.tensor([[0, 0], [1, 3]]))
