@@ -55,7 +55,7 @@ def build() -> ConditionalVAE:
         hidden=192,
         output=nn.Sigmoid,
         likelihood=Gaussian(STD),
-        loudness=(2.0, 0.3),  # with (1, 1) three of ten spotted triangles had no spots
+        loudness=(2.0, 0.3),  # with (1, 1) many spotted triangles had no spots
     )
 
 
