@@ -86,7 +86,14 @@ PENALTIES = {
 LONG_REMEDY = "relativistic, R1 and R2"  # chosen by experiments before the table was made:
 LONG = {
     "long": {"n_steps": 100_000, "learning_rate": 2e-3, "knob": 0.05},
-    "long, ReLU": {"n_steps": 60_000, "learning_rate": 2e-3, "knob": 0.5, "slope": 0.0},
+    "long, ReLU": {
+        "n_steps": 20_000,
+        "learning_rate": 2e-3,
+        "knob": 0.5,
+        "slope": 0.0,
+        "falls_to": 1e-4,
+        "falls_until": 0.9,
+    },
     "long, ReLU, two steps of D": {
         "n_steps": 40_000,
         "learning_rate": 2e-3,
