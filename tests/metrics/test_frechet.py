@@ -98,8 +98,11 @@ def test_real_images_are_few_floors_away_and_noisy_ones_many():
 
 
 def test_features_made_before_give_the_same_score():
-    images = load_mnist("train").images[:50]
-    assert frechet_of_features(metrics.judge("mnist").features(images)) == frechet_on_mnist(images)
+    images, judge = load_mnist("train").images[:50], metrics.judge("mnist")
+    score = frechet_of_features(judge.features(images))
+    assert score == frechet_on_mnist(images)
+    real = judge.features(load_mnist("test").images)
+    assert score.distance == frechet_distance(judge.features(images), real)
     with pytest.raises(ValueError, match="features must have 128 feature"):
         frechet_of_features(torch.zeros(5, 3))
 
