@@ -1945,7 +1945,7 @@ print(f"on true creatures the judge is right at least {worst:.2%} of the time, f
 # %% [markdown] slideshow={"slide_type": "fragment"}
 # Red creatures with two horns and blue ones with three eyes are drawn as well as those from training, or nearly so. A square at night is nearly always square, and a spotted triangle nearly always spotted.
 # That was not to be expected. Nothing in the ELBO asks the network to take
-# attributes apart: "triangles are plain or striped" was true of all that it saw. Its forerunner, with both factors at 1, believed it, and left the spots away far more often. With the quiet scales and shifts it is slower to conclude, and with
+# attributes apart: "triangles are plain or striped" was true of all that it saw. Its forerunner, with both factors at 1, believed it, and left the spots away far more often. A likely reason: with the quiet scales and shifts it is slower to conclude, and with
 # the loud first layer the attributes still come in before $z$ can take their place. Whether a network takes attributes apart differs from one to the next: the generator of chapter 7, which never saw these four combinations either,
 # fails at most squares at night. So do not read a law into one network and one seed.
 

@@ -358,7 +358,7 @@ plots.show(
 
 # %% [markdown] slideshow={"slide_type": "subslide"}
 # - **Equal rates** find all eight modes with some first weights, and fail with others. One seed would have told either story.
-# - **$D$ too weak.** It learns too slowly to follow. All fakes run to the place that it likes best at the moment, and when it notices, they run on (6.5).
+# - **$D$ too weak.** It learns too slowly to follow. Most fakes run to the place that it likes best at the moment, and when it notices, they run on (6.5).
 # - **$D$ quicker**: all eight modes with every seed. A discriminator that answers quickly keeps the fakes spread.
 # - **$D$ too strong.** Quicker still, and most modes are lost again, although the samples are the best of all rows by the share of high quality. A likely reason: a steep discriminator pulls each fake into the nearest cluster, and
 #   nothing tells a full cluster to send some of its points to an empty one.
@@ -695,7 +695,7 @@ for name, (history, samples_to_known, fresh_to_known) in cases.items():
 # %% [markdown] slideshow={"slide_type": "subslide"}
 # - **40 points**: $D$ says "real" more often about points that it knows than about fresh ones from the same source, and the gap is there to the end. Here begins what section 5.8 spoke of: what $D$ knows by heart, its slope
 #   teaches $G$, until the fakes are copies. After 1,000 rounds they are none yet: the median fake is 0.075 from the nearest known point, farther than fresh data (0.056). $D$ shows the fault before the fakes do.
-# - **R1** closes the gap: its weight keeps $D$ so flat that it says little about anything. The fakes are now twice as far from the known points as fresh data are. It traded one fault for another.
+# - **R1** closes the gap: its weight keeps $D$ so flat that it says little about anything. The fakes are now about twice as far from the known points as fresh data are. It traded one fault for another.
 # - **20,000 points**: no gap. More data cure it here.
 #
 # (The numbers are means of the last four looks.) Two means of $D$, on known and on fresh examples, show the failure, and they need no modes, no classes and no judge. On real data: hold some images back, and look at $D$ on them.
